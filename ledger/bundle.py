@@ -30,7 +30,7 @@ from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger("ledger.bundle")
 
-SHARD: Final = 65_536
+INDEXES_A_FILE: Final = 65_536
 """Entries whose evidence shares one file."""
 _ROWS: Final = 2_048
 
@@ -213,14 +213,14 @@ def _evidence_files(
     connection: Snapshot, keystore: KeyStore, size: int, disclose: Disclose, progress: Progress | None
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each file with its parts, which are to be taken before the next file is asked for."""
-    for shard in range((size + SHARD - 1) // SHARD):
-        entries = range(shard * SHARD, min(size, (shard + 1) * SHARD))
+    for number in range((size + INDEXES_A_FILE - 1) // INDEXES_A_FILE):
+        entries = range(number * INDEXES_A_FILE, min(size, (number + 1) * INDEXES_A_FILE))
         lines = _lines(connection, keystore, entries, disclose)
         if progress is not None:
             lines = _told(lines, entries, size, progress)
         lines = filter(None, lines)
         if first := next(lines, b""):  # a file without a line is not written
-            name = format_path(TilePath(0, shard)).removeprefix("tile/0/")
+            name = format_path(TilePath(0, number)).removeprefix("tile/0/")
             yield f"evidence/{name}.jsonl.gz", _gzipped(chain([first], lines))
 
 

@@ -25,7 +25,15 @@ from ledger.entries.fields import (
     Text,
     require_sorted_unique,
 )
-from ledger.entries.leaf import ledger_chain, participant_chain, reports_chain, risk_chain, supervision_chain
+from ledger.entries.leaf import (
+    heads_chain,
+    ledger_chain,
+    participant_chain,
+    reports_chain,
+    risk_chain,
+    set_chain,
+    supervision_chain,
+)
 from ledger.errors import InvalidInput
 from ledger.orders import (
     AlertRaised,
@@ -39,6 +47,7 @@ from ledger.orders import (
     ReportIssued,
     ScoringActivated,
 )
+from ledger.set_documents import HeadsCommitted, HolderPlaced, SetDocument, ShardAdded
 
 ActName = Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z_]+\Z", max_length=64)]
 
@@ -264,6 +273,7 @@ Document = (
     | LogKeyAdded
     | LogKeyRetired
     | LogKeyCompromised
+    | SetDocument
     | OrderDocument
 )
 
@@ -349,6 +359,10 @@ def document_chain(document: Document) -> bytes:
             | LogKeyCompromised()
         ):
             return ledger_chain()
+        case ShardAdded() | HolderPlaced():
+            return set_chain()
+        case HeadsCommitted():
+            return heads_chain()
         case FreezeOrdered() | FreezeLifted() | HoldPlaced() | HoldLifted():
             return supervision_chain()
         case ScoringActivated() | ModelActivated() | AlertRaised():

@@ -47,6 +47,8 @@ from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.log_keys import LogKeys
 from ledger.orders import AttestationApproved, ConformanceCertified, OrderDocument
 from ledger.partners import Partners
+from ledger.set_documents import HeadsCommitted, HolderPlaced, ShardAdded
+from ledger.sets import ShardSet
 from ledger.supervision import Supervision
 
 RULESETS: Final = tuple(sorted(CATALOGUES))
@@ -82,6 +84,19 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegation:
+    """What a participant once delegated. It held from the index `granted_at` until `ended_at` (None: no document ended it)."""
+
+    participant: str
+    delegate: str
+    acts: tuple[str, ...]
+    granted_at: int
+    ended_at: int | None = None
+    reason: str = ""
+    """The code of its end; empty while it has none, and if another one took its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Participants, keys and the ruleset as of `size` leaves."""
 
@@ -95,6 +110,8 @@ class Registry:
     """Participants that are gone for ever."""
     delegations: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """By (participant, delegate): the acts that the second may sign on behalf of the first."""
+    delegated: tuple[Delegation, ...] = ()
+    """All delegations that there ever were, in the order of their grants."""
     purposes: Mapping[str, PurposeDefined] = field(default_factory=dict)
     """Purposes that the log defines, by code."""
     reconciled: int = 0
@@ -105,6 +122,8 @@ class Registry:
     """What partners have declared to each other."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""
+    shards: ShardSet = field(default_factory=ShardSet)
+    """The set of logs that this one is the head log of; empty for any other log."""
     headers: Mapping[str, Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
 
@@ -141,6 +160,14 @@ class Registry:
     def may_act_for(self, participant: str, delegate: str, act: str) -> bool:
         """Whether a delegation in force lets the delegate sign this act on behalf of the participant."""
         return act in self.delegations.get((participant, delegate), frozenset())
+
+    def delegations_of(self, participant: str) -> list[Delegation]:
+        """What a participant delegated, and what was delegated to it, in the order of the grants."""
+        return [one for one in self.delegated if participant in (one.participant, one.delegate)]
+
+    def is_in_force(self, delegation: Delegation) -> bool:
+        """Whether no document ended it and neither side was removed."""
+        return delegation.ended_at is None and self.removed.isdisjoint((delegation.participant, delegation.delegate))
 
     def after(self, document: Document, index: int, time: int = 0) -> Registry:  # noqa: C901, PLR0912 - one case a document
         """The registry that this document, recorded at `index` and `time` (ms), leads to.
@@ -187,13 +214,14 @@ class Registry:
                 gone = replace(changed, removed=self.removed | {participant.id})
                 return gone._with(replace(participant, removed=True, reason=document.reason))
             case DelegationGranted():
-                return self._delegate(changed, document)
+                return self._delegate(changed, document, index)
             case DelegationEnded():
                 pair = document.participant, document.delegate
                 if pair not in self.delegations:
                     raise NotFound(f"{pair[1]!r} has no delegation of {pair[0]!r} that is in force", member="delegate")
                 left = {key: acts for key, acts in self.delegations.items() if key != pair}
-                return replace(changed, delegations=MappingProxyType(left))
+                over = _ended(self.delegated, pair, index, document.reason)
+                return replace(changed, delegations=MappingProxyType(left), delegated=over)
             case PurposeDefined():
                 return changed._define(document)
             case ReconciliationReported():
@@ -202,6 +230,9 @@ class Registry:
                 return replace(changed, reconciled=document.to_index + 1)
             case LogKeyAdded() | LogKeyRetired() | LogKeyCompromised():
                 return replace(changed, log_keys=self.log_keys.after(document, index))
+            case ShardAdded() | HolderPlaced() | HeadsCommitted():
+                own_keys = {one.key for one in self.log_keys.known}
+                return replace(changed, shards=self.shards.after(document, index, time, self.origin, own_keys))
             case Erasure():
                 self._refuse_kept(document, time)
                 return replace(changed, erased=self.erased | frozenset(document.chains))
@@ -265,15 +296,17 @@ class Registry:
             raise IllegalTransition(f"participant {participant!r} was removed; removal is permanent")
         return found
 
-    def _delegate(self, changed: Registry, document: DelegationGranted) -> Registry:
+    def _delegate(self, changed: Registry, document: DelegationGranted, index: int) -> Registry:
         self._present(document.participant)
         self._present(document.delegate)
         if document.participant == document.delegate or not self.has_role(document.delegate, "technology-provider"):
             raise IllegalTransition(
                 "a delegation is to another participant that is a technology-provider", member="delegate"
             )
-        granted = {**self.delegations, (document.participant, document.delegate): frozenset(document.acts)}
-        return replace(changed, delegations=MappingProxyType(granted))
+        pair = document.participant, document.delegate
+        granted = {**self.delegations, pair: frozenset(document.acts)}
+        known = (*_ended(self.delegated, pair, index, ""), Delegation(*pair, document.acts, index))
+        return replace(changed, delegations=MappingProxyType(granted), delegated=known)
 
     def _with(self, participant: Participant) -> Registry:
         return replace(self, participants=MappingProxyType({**self.participants, participant.id: participant}))
@@ -314,6 +347,16 @@ class Registry:
         if key.revoked_at is not None:
             raise IllegalTransition(f"the key {document.kid!r} is revoked already")
         return changed._with_key(replace(key, revoked_at=index))
+
+
+def _ended(known: tuple[Delegation, ...], pair: tuple[str, str], index: int, reason: str) -> tuple[Delegation, ...]:
+    """Delegations after the one between these two, if there is one in force, ended at `index`."""
+    return tuple(
+        replace(one, ended_at=index, reason=reason)
+        if one.ended_at is None and (one.participant, one.delegate) == pair
+        else one
+        for one in known
+    )
 
 
 def _known_ruleset(named: LedgerOpened | RulesetActivated) -> None:

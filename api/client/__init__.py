@@ -18,13 +18,14 @@ from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_recei
 from api.client.signing import AsyncStatementSigner, HeldSigner, LocalSigner, StatementSigner, load_signer
 from api.client.statements import Question, make_item, make_terms
 from api.client.supervision import KeptText, SupervisionClient
-from api.client.transport import Patience
+from api.client.transport import THROUGH_A_FAILOVER, Patience
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
 from ledger.errors import BadStatement, LedgerError
 from ledger.notes.keys import parse_vkey
 
 __all__ = [
+    "THROUGH_A_FAILOVER",
     "AccessItem",
     "AsyncStatementSigner",
     "BadStatement",

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from api.client.addresses import Addresses
 from api.client.answers import AnsweredEntry, entries_of, key_leaves_of
 from api.client.errors import ReceiptRefused
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
@@ -20,13 +21,12 @@ from api.client.public import PublicLog
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
 from api.client.signing import AnySigner
 from api.client.statements import Question, StatementMaker
-from api.client.tokens import TokenSource
-from api.client.transport import Answer, Headers, Patience, Transport
+from api.client.tokens import Tokens
+from api.client.transport import Answer, Headers, Patience, Transport, as_form, open_http
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
-from ledger.errors import LedgerError
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:  # HTTP costs a third of what importing this does: it is loaded by the first client
@@ -47,7 +47,7 @@ class LedgerClient:
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Sequence[str],
         participant: str,
         signer: AnySigner,
         trust: Trust,
@@ -62,24 +62,21 @@ class LedgerClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 65.0,
     ) -> None:
-        """`signer` and `client_key` may answer at once or be waited for. `client_key`: registered for `client` use; needed for
+        """`base_url`: the ledger's address, or those of its nodes: what one does not answer goes to the next, the same bytes.
+        `signer` and `client_key` may answer at once or be waited for. `client_key`: registered for `client` use; needed for
         reads, by a guard and its directory, and for the receipts of what was recorded in an earlier try whose answer was lost.
-        `memory`: where the newest checkpoint is kept.
-        `on_behalf_of`: whom this participant, a technology provider, signs for (a delegation in the log must allow it).
-        `evidence`: a folder for checkpoints that contradict each other. `timeout`: seconds for one try; the ledger itself
-        answers within 60."""
-        import httpx2  # noqa: PLC0415  (see above)
-
-        base = base_url.rstrip("/")
+        `memory`: where the newest checkpoint is kept. `on_behalf_of`: whom this participant, a technology provider, signs for
+        (a delegation in the log must allow it). `evidence`: a folder for checkpoints that contradict each other. `patience`:
+        by default THROUGH_A_FAILOVER with several addresses. `timeout`: seconds for one try; the ledger answers within 60."""
+        addresses = Addresses(base_url)
         clock = clock or SystemClock()
         self.participant = participant
         self.trust = trust
         self.statements = StatementMaker(participant, trust.vkey.name, signer, clock, on_behalf_of=on_behalf_of)
-        limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
-        self._http = httpx2.AsyncClient(base_url=base, timeout=timeout, transport=transport, limits=limits)
-        self._base = base
-        self._transport = Transport(self._http, patience or Patience(), sleep=sleep)
-        self._tokens = None if client_key is None else TokenSource(self._http, participant, client_key, base, clock)
+        self._http = open_http(timeout, transport)
+        self._transport = Transport(self._http, addresses, patience, sleep=sleep)
+        every = addresses.all()
+        self._tokens = None if client_key is None else Tokens(self._http, participant, client_key, every, clock)
         self._public = PublicLog(self._transport)
         fetch = self._public.consistency, self._public.tile
         self.watch = CheckpointWatch(trust, memory or InMemory(), *fetch, evidence=evidence)
@@ -261,11 +258,10 @@ class LedgerClient:
     async def checkpoint(self) -> Checkpoint:
         """The log's newest checkpoint, consistent with all seen before. Raises RolledBack when it is smaller than those."""
         before = self.watch.newest
-        note = await self._public.newest()
-        try:
-            checkpoint = open_checkpoint(note, self.trust.vkeys)
-        except LedgerError as error:
-            raise ReceiptRefused(f"the checkpoint is refused: {error.detail}") from error
+        wanted = 0 if before is None else before.size
+        checkpoint, note = await self._transport.newest(
+            self._public.newest, lambda note: open_checkpoint(note, self.trust.vkeys), wanted
+        )
         self.watch.check_not_smaller(checkpoint, note, before)
         await self.watch.observe(checkpoint, note)
         return checkpoint
@@ -331,10 +327,14 @@ class LedgerClient:
     async def introspect(self, token: str) -> Mapping[str, Any]:
         """What the ledger says of one of its tokens (RFC 7662), as holder or recipient of the consent it is bound to: `active`
         is false for any other. Raises ValueError without a `client_key`."""
-        if self._tokens is None:
+        tokens = self._tokens
+        if tokens is None:
             raise ValueError("to ask about a token, a client needs its client_key")
-        form = urlencode(await self._tokens.identified() | {"token": token})
-        answer = await self._transport.ask("POST", "/introspect", body=form.encode(), headers=_as_a_form)
+
+        async def form(address: str) -> bytes:
+            return urlencode(await tokens.identified(address) | {"token": token}).encode()
+
+        answer = await self._transport.ask("POST", "/introspect", body=form, headers=as_form)
         return dict(answer.json())
 
     async def text(self, path: str, query: Mapping[str, Any] | None = None) -> str:
@@ -353,14 +353,7 @@ class LedgerClient:
         return (await self._transport.ask(method, path, body=content, headers=self._authorise(path, method))).json()
 
     def _authorise(self, path: str, method: str = "GET") -> Headers | None:
-        tokens = self._tokens
-        if tokens is None:
-            return None
-
-        async def headers() -> Mapping[str, str]:
-            return await tokens.headers(method, self._base + path)
-
-        return headers
+        return None if self._tokens is None else self._tokens.headers(method, path)
 
     async def _open_all(self, answer: Answer) -> list[VerifiedReceipt]:
         return await asyncio.gather(*map(self._open_entry, entries_of(answer.body)))
@@ -378,10 +371,6 @@ class LedgerClient:
         receipt = open_receipt(file, self.trust)
         await self.watch.observe(receipt.checkpoint, receipt.note)
         return receipt
-
-
-async def _as_a_form() -> Mapping[str, str]:
-    return {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def _consent(consent_id: str, step: str = "") -> str:

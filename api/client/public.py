@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class PublicLog:
-    """Reads them; nothing is verified here. Raises RefusedByLedger, LedgerUnavailable; ReceiptRefused for what does not read."""
+    """Reads them; nothing is verified here. Raises RefusedByLedger, LedgerUnavailable, ReceiptRefused."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

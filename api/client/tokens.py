@@ -6,7 +6,7 @@ Writes need no token: a signed statement authenticates its own submission.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -111,3 +111,24 @@ class TokenSource:
         if token is not None:
             claims["ath"] = b64u(sha256(token.encode()).digest())
         return sign_jwt(self._proof_key, header, claims)
+
+
+class Tokens:
+    """A token for each address of the ledger: every node is the issuer of its own, and a proof is for one address."""
+
+    def __init__(
+        self, http: httpx2.AsyncClient, participant: str, key: AnySigner, addresses: Sequence[str], clock: Clock
+    ) -> None:
+        self._sources = {one: TokenSource(http, participant, key, one, clock) for one in addresses}
+
+    def headers(self, method: str, path: str) -> Callable[[str], Awaitable[Mapping[str, str]]]:
+        """What makes token and proof of a request to `path` (without query) of the address that is to be asked."""
+
+        async def made(address: str) -> Mapping[str, str]:
+            return await self._sources[address].headers(method, address + path)
+
+        return made
+
+    async def identified(self, address: str) -> dict[str, str]:
+        """See `TokenSource`; for the node at this address."""
+        return await self._sources[address].identified()

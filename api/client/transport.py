@@ -1,7 +1,7 @@
-"""Retries: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size.
+"""Retries: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size, several addresses.
 
-Repeating is safe for every request of this client: reads change nothing, and a statement is recorded once however often it
-arrives (docs/spec/statements.md, `jti`).
+Repeating is safe for every request of this client, at any node of the log: reads change nothing, and a statement is recorded
+once however often and wherever it arrives (docs/spec/statements.md, `jti`).
 """
 
 from __future__ import annotations
@@ -15,16 +15,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from api.client.addresses import Addresses
 from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, RefusedByLedger
+from ledger.errors import LedgerError
+from ledger.notes.checkpoint import Checkpoint
 
 if TYPE_CHECKING:  # loaded by whoever makes a client (client.py)
     import httpx2
 
+BEHIND_TRIES: Final = 10
+BEHIND_SECONDS: Final = 0.5
+"""Between two tries: another node learns within a second what one has recorded, a reader as soon as its standby does."""
+CONNECT_SECONDS: Final = 10.0
+"""A machine that has vanished is not waited for as long as one that works."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 AGAIN: Final = frozenset({429, 502, 503, 504})
 """Statuses that are tried again: too many requests, and «not now» from the ledger or from a proxy before it."""
+TOO_MANY: Final = 429
+"""It is about the client and not about the node: no other node is asked before its time either."""
 
-Headers = Callable[[], Awaitable[Mapping[str, str]]]
+Headers = Callable[[str], Awaitable[Mapping[str, str]]]
+"""Makes the headers of one try, for the address that it goes to."""
+Body = Callable[[str], Awaitable[bytes]]
+"""Likewise the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +45,23 @@ class Patience:
     """How long to try. Times in seconds."""
 
     tries: int = 6
+    """Of each address."""
     first_pause: float = 0.1
     longest_pause: float = 5.0
     longest_retry_after: float = 30.0
     """A ledger that asks for more than this is given up at once: the caller decides."""
+    longest: float = 400.0
+    """For all tries of one request together, whatever each of them takes."""
 
     def pause(self, attempt: int) -> float:
         """How long to wait after the failed `attempt` (0, 1, …): «full jitter», so that a crowd does not come back at once."""
-        ceiling = min(self.longest_pause, self.first_pause * 2.0**attempt)
+        ceiling = min(self.longest_pause, self.first_pause * 2.0 ** min(attempt, 30))
         return ceiling * (secrets.randbelow(1_000_001) / 1_000_000)
+
+
+THROUGH_A_FAILOVER: Final = Patience(tries=60, longest_pause=1.0, longest=90.0)
+"""What a client with several addresses has, unless told otherwise: a database's failover takes seconds, and that of a
+whole machine some twenty (docs/deploying.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,58 +80,110 @@ class Answer:
             raise ReceiptRefused(f"the ledger's answer is not JSON: {error}") from None
 
 
+def open_http(timeout: float, transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
+    """Connections for one client; `timeout`: seconds for each answer."""
+    import httpx2  # noqa: PLC0415  (it costs a third of what importing the client does)
+
+    limits = httpx2.Limits(max_connections=16, max_keepalive_connections=16)
+    waits = httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
+    return httpx2.AsyncClient(timeout=waits, transport=transport, limits=limits)
+
+
+async def as_form(_: str) -> Mapping[str, str]:
+    """The headers of a form."""
+    return {"Content-Type": "application/x-www-form-urlencoded"}
+
+
 class Transport:
-    """HTTP with patience."""
+    """HTTP with patience, to whichever address answers."""
 
     def __init__(
         self,
         http: httpx2.AsyncClient,
-        patience: Patience = Patience(),
+        addresses: Addresses,
+        patience: Patience | None = None,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = http
-        self._patience = patience
+        self._addresses = addresses
+        self._patience = patience or (Patience() if len(addresses) == 1 else THROUGH_A_FAILOVER)
         self._sleep = sleep
 
-    async def ask(self, method: str, path: str, *, body: bytes | None = None, headers: Headers | None = None) -> Answer:
-        """Send until an answer comes. `headers` is asked again for each try, since proofs of possession are for one use.
+    async def ask(
+        self, method: str, path: str, *, body: bytes | Body | None = None, headers: Headers | None = None
+    ) -> Answer:
+        """Send until an answer comes: the same bytes to one address after the other. `headers`, and a body that says who
+        asks, are made again for each try, since proofs of possession are for one use and one address.
 
         Raises RefusedByLedger for a final no, LedgerUnavailable when patience ends.
         """
         from httpx2 import TransportError  # noqa: PLC0415  (whoever made `http` has loaded it)
 
-        reason = "no try was made"
-        for attempt in range(self._patience.tries):
+        patience, turns = self._patience, self._addresses.round()
+        reason, begun = "no try was made", monotonic()
+        tries = patience.tries * len(self._addresses)
+        for _ in range(tries):
+            address, wait = turns.next()
+            if wait > patience.longest_retry_after:
+                raise LedgerUnavailable(f"{method} {path}: the ledger asks to wait {wait:.0f} s ({reason})")
+            left = begun + patience.longest - monotonic() - wait
+            if left <= 0:
+                raise LedgerUnavailable(
+                    f"{method} {path}: no answer within {patience.longest:g} s ({reason}); sending the same again is safe"
+                )
+            if wait:
+                await self._sleep(wait)
+            turns.passed(wait)
+            asked, asks_for, everywhere = monotonic(), 0.0, False
             try:
-                extra = {} if headers is None else dict(await headers())
-                answer = await self._send(method, path, body, extra)
-            except TransportError as error:
-                reason, pause = f"{type(error).__name__}: {error}", self._patience.pause(attempt)
+                async with asyncio.timeout(left):
+                    extra = {} if headers is None else dict(await headers(address))
+                    content = await body(address) if callable(body) else body
+                    answer = await self._send(method, address + path, content, extra)
+            except (TransportError, TimeoutError, LedgerUnavailable) as error:
+                reason = error.detail if isinstance(error, LedgerUnavailable) else f"{type(error).__name__}: {error}"
             else:
                 if answer.status < 300:
+                    self._addresses.answered(address)
                     return answer
                 if answer.status not in AGAIN:
                     raise _refusal(answer)
                 reason = f"{answer.status}: {_problem(answer).get('detail', 'no reason given')}"
-                pause = max(_retry_after(answer), self._patience.pause(attempt))
-            if pause > self._patience.longest_retry_after:
-                raise LedgerUnavailable(f"{method} {path}: the ledger asks to wait {pause:.0f} s ({reason})")
-            if attempt + 1 < self._patience.tries:
-                await self._sleep(pause)
+                asks_for, everywhere = _retry_after(answer), answer.status == TOO_MANY
+            turns.passed(monotonic() - asked)
+            turns.failed(address, max(asks_for, patience.pause(turns.failures(address))), everywhere=everywhere)
         raise LedgerUnavailable(
-            f"{method} {path}: no answer after {self._patience.tries} tries ({reason}); sending the same again is safe"
+            f"{method} {path}: no answer after {tries} tries ({reason}); sending the same again is safe"
         )
 
-    async def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    async def newest(
+        self, read: Callable[[], Awaitable[str]], opened: Callable[[str], Checkpoint], size: int
+    ) -> tuple[Checkpoint, str]:
+        """The log's newest checkpoint, as `read` asks for it. One of several nodes may not have heard yet of the `size` that another
+        one recorded: it is asked again for some seconds, and what it says then is what it says. Raises ReceiptRefused, and
+        as `ask` does."""
+        left = BEHIND_TRIES if len(self._addresses) > 1 else 1
+        while True:
+            note = await read()
+            try:
+                checkpoint = opened(note)
+            except LedgerError as error:
+                raise ReceiptRefused(f"the checkpoint is refused: {error.detail}") from error
+            left -= 1
+            if checkpoint.size >= size or left == 0:
+                return checkpoint, note
+            await self._sleep(BEHIND_SECONDS)
+
+    async def _send(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
-        async with self._http.stream(method, path, content=body, headers=headers) as response:
+        async with self._http.stream(method, url, content=body, headers=headers) as response:
             content = bytearray()
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > ANSWER_LIMIT:
-                    raise ReceiptRefused(f"{method} {path}: the answer has more than {ANSWER_LIMIT} bytes")
+                    raise ReceiptRefused(f"{method} {url}: the answer has more than {ANSWER_LIMIT} bytes")
             return Answer(response.status_code, response.headers, bytes(content))
 
 

@@ -30,6 +30,7 @@ from api.routes import (
     alerts,
     bundles,
     consents,
+    delegations,
     events,
     joining,
     log,
@@ -75,6 +76,7 @@ ROUTERS = (
     partners.router,
     usage.router,
     joining.router,
+    delegations.router,
 )
 
 

@@ -13,6 +13,7 @@ from api.partners.invitations import Joining, ProvedKey
 from api.routes.alerts import AlertsReply
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
+from api.routes.delegations import Delegating, DelegationsReply, SignedActsReply
 from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.partners import AttestationsReply, MapsReply, TariffsReply
@@ -68,6 +69,10 @@ _RENAMED: Final = {
     "UsagesReply": "UsageStatements",
     "UsageReply": "UsageStatement",
     "UsageCountReply": "UsageCount",
+    "DelegationsReply": "Delegations",
+    "DelegationReply": "Delegation",
+    "SignedActsReply": "SignedActs",
+    "SignedReply": "SignedAct",
 }
 _RECEIPT_EXAMPLE: Final = {
     "v": 1,
@@ -223,6 +228,9 @@ def schemas() -> dict[str, Any]:
         UsageCountReply,
         Joining,
         ProvedKey,
+        Delegating,
+        DelegationsReply,
+        SignedActsReply,
         Poll,
         PolledEvents,
         ExplanationReply,

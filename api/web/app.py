@@ -44,6 +44,8 @@ from api.web.console import (
     incidents,
     operations,
     partner,
+    provider,
+    records,
     sandbox,
     supervision,
 )
@@ -128,8 +130,10 @@ ROUTERS: Final = (
 )
 CONSOLES: Final = (
     partner.router,
+    provider.router,
     consents.router,
     audit.router,
+    records.router,
     cases.router,
     finding.router,
     operations.router,

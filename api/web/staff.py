@@ -12,7 +12,7 @@ from msgspec import Struct
 from ledger.entries.fields import ParticipantId, Text
 from ledger.participants import Registry
 
-StaffRole = Literal["auditor", "holder", "operator", "recipient", "regulator"]
+StaffRole = Literal["auditor", "holder", "operator", "recipient", "regulator", "technology-provider"]
 CONSOLE: Final = "/console"
 
 
@@ -33,11 +33,16 @@ class Staff(Struct, frozen=True):
     def works_here(self, registry: Registry) -> bool:
         """Whether the log knows their employer in this role. The operator is not a participant; all others are.
 
-        A recipient's staff never watch the log: see `NOT_FOR_RECIPIENTS` (api/tokens/scopes.py).
+        The same as for an employer's programs (api/tokens/scopes.py): who was removed reads nothing, who is suspended watches
+        nothing, and a recipient's staff never watch the log.
         """
-        if self.role in {"auditor", "regulator"} and registry.has_role(self.participant, "recipient"):
+        if self.role == "operator":
+            return True
+        if self.participant in registry.removed or not registry.has_role(self.participant, self.role):
             return False
-        return self.role == "operator" or registry.has_role(self.participant, self.role)
+        watches = self.role in {"auditor", "regulator"}
+        barred = registry.has_role(self.participant, "recipient") or registry.is_suspended(self.participant)
+        return not (watches and barred)
 
 
 class StaffMember(Struct, frozen=True, forbid_unknown_fields=True):

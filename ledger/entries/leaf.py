@@ -128,6 +128,16 @@ def reports_chain() -> bytes:
     return _chain("operator:reports")
 
 
+def set_chain() -> bytes:
+    """The operator chain of a head log that says which shards there are, and who lives where."""
+    return _chain("operator:set")
+
+
+def heads_chain() -> bytes:
+    """The operator chain of the shards' heads."""
+    return _chain("operator:heads")
+
+
 def _chain(name: str) -> bytes:
     return hashlib.sha256(CHAIN + name.encode()).digest()
 

@@ -43,6 +43,7 @@ class PublicDocument:
 
     index: int
     time: int
+    leaf_hash: bytes
     document: Mapping[str, Any]
 
 
@@ -96,21 +97,26 @@ class OverviewQueries:
             rows = select_in(connection, LEAVES, sorted(indexes))
             return {row.idx: _time(row.leaf) for row in rows}
 
-    def documents(self, *, before: int | None = None, limit: int = 50) -> list[PublicDocument]:
-        """Operator documents from below index `before`, newest first: a range of one partial index."""
-        query = select(entries.c.idx, entries.c.leaf).where(entries.c.kind == Kind.OPERATOR.value)
+    def documents(
+        self, *, before: int | None = None, since: int | None = None, limit: int = 50
+    ) -> list[PublicDocument]:
+        """Operator documents from below index `before`, newest first, none below `since`: a range of one partial index."""
+        query = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash)
+        query = query.where(entries.c.kind == Kind.OPERATOR.value)
         if before is not None:
             query = query.where(entries.c.idx < before)
+        if since is not None:
+            query = query.where(entries.c.idx >= since)
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(entries.c.idx.desc()).limit(min(limit, PAGE_LIMIT))).all()
-        return [_document(row.idx, row.leaf) for row in rows]
+        return [_document(row.idx, row.leaf, row.leaf_hash) for row in rows]
 
     def document(self, index: int) -> PublicDocument:
         """The operator document at one index. Raises NotFound for other entries."""
         found = self.leaf(index)
         if found.kind != Kind.OPERATOR:
             raise NotFound(f"entry {index} is not an operator document", member="index")
-        return _document(index, found.leaf)
+        return _document(index, found.leaf, found.leaf_hash)
 
     def checkpoints(self, *, before: int | None = None, limit: int = 20) -> list[tuple[int, str]]:
         """(size, note) of signed checkpoints with a size below `before`, newest first."""
@@ -155,6 +161,6 @@ def _time(leaf: bytes) -> int:
     return int(msgspec.json.decode(leaf)["time"])
 
 
-def _document(index: int, leaf: bytes) -> PublicDocument:
+def _document(index: int, leaf: bytes, leaf_hash: bytes) -> PublicDocument:
     read = msgspec.json.decode(leaf)
-    return PublicDocument(index, read["time"], read["document"])
+    return PublicDocument(index, read["time"], leaf_hash, read["document"])

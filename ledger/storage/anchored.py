@@ -7,12 +7,12 @@ chain has, and which is the last. Who writes in the database alone can take rows
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from ledger.canonical import b64u
-from ledger.entries.leaf import NO_HASH, IndexHeadLeaf, Kind, OperatorLeaf, parse_leaf
+from ledger.entries.leaf import NO_HASH, IndexHeadLeaf, Kind, OperatorLeaf, heads_chain, parse_leaf
 from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.kept import Kept
 from ledger.merkle.edge import Edge
@@ -144,36 +144,41 @@ def hold_documents(connection: Connection, vkeys: Callable[[], Vkeys]) -> None:
 
 
 def _ends(connection: Connection, size: int, covered: int) -> tuple[dict[bytes, _End], dict[bytes, _End]]:
-    """The last document of each chain, in the whole log and below `covered`. Raises Corrupt for a broken chain."""
-    query = select(entries.c.idx, entries.c.chain, entries.c.leaf, entries.c.leaf_hash)
-    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx < size).order_by(entries.c.idx)
+    """The last document of each chain, in the whole log and below `covered`. Raises Corrupt for a broken chain.
+
+    The chain of heads of a set is looked at where it ends, and above `covered`: it may be millions long.
+    """
+    query = select(entries.c.idx, entries.c.chain, entries.c.seq, entries.c.leaf, entries.c.leaf_hash)
+    query = query.where(entries.c.kind == Kind.OPERATOR.value, entries.c.idx < size)
     ends: dict[bytes, _End] = {}
     below: dict[bytes, _End] = {}
-    for row in connection.execute(query):
-        try:
-            leaf, hashed = parse_leaf(row.leaf), leaf_hash(row.leaf)
-        except (BadEncoding, TypeError):
-            leaf, hashed = None, b""
+    heads = query.where(entries.c.chain == heads_chain())
+    last = heads.where(entries.c.idx < covered).order_by(entries.c.seq.desc()).limit(1)
+    for row in connection.execute(last):
+        ends[heads_chain()] = below[heads_chain()] = _document(row, None)
+    others = or_(entries.c.chain != heads_chain(), entries.c.idx >= covered)
+    for row in connection.execute(query.where(others).order_by(entries.c.idx)):
         chain = bytes(row.chain or b"")
-        before = ends.get(chain, _End(-1, -1, NO_HASH))
-        if not isinstance(leaf, OperatorLeaf) or (
-            row.idx,
-            b64u(chain),
-            hashed,
-            b64u(before.hashed),
-            before.seq + 1,
-        ) != (
-            leaf.index,
-            leaf.chain,
-            row.leaf_hash,
-            leaf.prev_in_chain,
-            leaf.seq,
-        ):
-            raise Corrupt(
-                f"entry {row.idx} was changed in the database, or the operator document before it in its chain was. "
-                f"{AFTER_CHANGE}"
-            )
-        ends[chain] = _End(row.idx, leaf.seq, hashed)
+        ends[chain] = _document(row, ends.get(chain, _End(-1, -1, NO_HASH)))
         if row.idx < covered:
             below[chain] = ends[chain]
     return ends, below
+
+
+def _document(row: Any, before: _End | None) -> _End:
+    """The operator document of a row, which continues the one before it in its chain. Raises Corrupt."""
+    try:
+        leaf, hashed = parse_leaf(row.leaf), leaf_hash(row.leaf)
+    except (BadEncoding, TypeError):
+        leaf, hashed = None, b""
+    said = row.idx, b64u(bytes(row.chain or b"")), row.seq, row.leaf_hash
+    if (
+        not isinstance(leaf, OperatorLeaf)
+        or (leaf.index, leaf.chain, leaf.seq, hashed) != said
+        or (before is not None and (leaf.prev_in_chain, leaf.seq) != (b64u(before.hashed), before.seq + 1))
+    ):
+        raise Corrupt(
+            f"entry {row.idx} was changed in the database, or the operator document before it in its chain was. "
+            f"{AFTER_CHANGE}"
+        )
+    return _End(row.idx, leaf.seq, hashed)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from ledger.documents import parse_document
 from ledger.entries.declarations import Declaration
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.leaf import Kind, OperatorLeaf, parse_leaf, reports_chain
+from ledger.entries.leaf import Kind, OperatorLeaf, heads_chain, parse_leaf, reports_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import BadEncoding, Corrupt
 from ledger.merkle.hashing import leaf_hash
@@ -25,6 +25,8 @@ T = TypeVar("T", dict[str, Any], Declaration)
 _DOCUMENTS: Final = select(entries.c.idx, entries.c.leaf, entries.c.leaf_hash).where(
     entries.c.kind == Kind.OPERATOR.value
 )
+_FEW: Final = 64
+"""Rows that are fetched at once where a few are probably enough."""
 _REST_ON_DECLARATIONS: Final = frozenset({"attestation.approved"})
 _DECLARATIONS: Final = select(entries).where(entries.c.kind == Kind.PARTICIPANT.value)
 
@@ -41,9 +43,32 @@ class OnRecord(NamedTuple, Generic[T]):
 
 
 def operator_documents(connection: Connection, index: int) -> list[OnRecord[dict[str, Any]]]:
-    """Operator documents at `index` and above, in order. Raises Corrupt for a leaf that was changed."""
-    rows = connection.execute(_DOCUMENTS.where(entries.c.idx >= index).order_by(entries.c.idx))
-    return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
+    """Operator documents at `index` and above, in order. From the beginning of a head log they would be one each second for
+    years: of those that commit to heads, the newest of each shard say all that counts, and the others are left out.
+
+    Raises Corrupt for a leaf that was changed.
+    """
+    wanted = _DOCUMENTS.where(entries.c.idx >= index).order_by(entries.c.idx)
+    if index:
+        return [said_in_row(row) for row in connection.execute(wanted)]
+    others = [said_in_row(row) for row in connection.execute(wanted.where(entries.c.chain != heads_chain()))]
+    shards = {said.says["origin"] for said in others if said.says["type"] == "shard.added"}
+    return sorted([*others, *_newest_heads(connection, shards)], key=lambda said: said.at)
+
+
+def _newest_heads(connection: Connection, shards: set[str]) -> list[OnRecord[dict[str, Any]]]:
+    """Documents that commit to heads, back to where each of these shards (origins) has been named."""
+    found: list[OnRecord[dict[str, Any]]] = []
+    if not shards:
+        return found
+    newest_first = _DOCUMENTS.where(entries.c.chain == heads_chain()).order_by(entries.c.seq.desc())
+    with connection.execute(newest_first.execution_options(yield_per=_FEW)) as rows:
+        for row in rows:
+            found.append(said_in_row(row))
+            shards = shards - {head["origin"] for head in found[-1].says.get("heads", ())}
+            if not shards:
+                break
+    return found
 
 
 def reports_on_record(connection: Connection) -> list[OnRecord[dict[str, Any]]]:

@@ -33,7 +33,9 @@ LIMITS = {
 PUBLIC = {
     "/bundle": "leaves without evidence",
     "/entries/{name}": "leaves without evidence",
+    "/partners/acts": "what the regulator itself signed",
     "/partners/attestations": "what was attested is for every participant",
+    "/partners/delegations": "documents of the operator, which every reader of the log has",
     "/partners/maps": "hashes of maps are for every participant",
     "/supervision/freezes": "what is frozen is told to every participant",
 }

@@ -283,3 +283,29 @@ def test_reconciliation_reports_follow_each_other_without_a_gap() -> None:
     refuse(IllegalTransition, after, report)
     refuse(IllegalTransition, after, {**report, "from_index": 3, "to_index": 3})
     assert after.after(parse_document({**report, "from_index": 2, "to_index": 3}), 4).reconciled == 4
+
+
+def test_a_delegation_its_time_and_its_end_are_known_for_ever() -> None:
+    provider, other = registered(PROVIDER, "technology-provider"), registered("provider-y", "technology-provider")
+    known = registry(
+        registered(BANK, "holder"),
+        registered(FINTECH, "recipient"),
+        provider,
+        other,
+        about("delegation.granted", BANK, delegate=PROVIDER, acts=["consent.revoke"]),
+        about("delegation.granted", FINTECH, delegate=PROVIDER, acts=["access.request"]),
+        about("delegation.granted", BANK, delegate=PROVIDER, acts=["consent.pause"]),
+        about("delegation.ended", FINTECH, delegate=PROVIDER, reason="contract-over"),
+        about("delegation.granted", BANK, delegate="provider-y", acts=["consent.pause"]),
+    )
+    assert [(one.participant, one.delegate, one.granted_at, one.ended_at, one.reason) for one in known.delegated] == [
+        (BANK, PROVIDER, 5, 7, ""),
+        (FINTECH, PROVIDER, 6, 8, "contract-over"),
+        (BANK, PROVIDER, 7, None, ""),
+        (BANK, "provider-y", 9, None, ""),
+    ]
+    assert [known.is_in_force(one) for one in known.delegated] == [False, False, True, True]
+    assert [one.granted_at for one in known.delegations_of(PROVIDER)] == [5, 6, 7]
+    assert [one.granted_at for one in known.delegations_of(FINTECH)] == [6]
+    gone = known.after(parse_document(about("participant.removed", PROVIDER, reason="gone")), known.size)
+    assert [gone.is_in_force(one) for one in gone.delegated] == [False, False, False, True]

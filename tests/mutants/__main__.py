@@ -110,7 +110,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "contents": (_BUNDLES, _CONTAINERS, _EXITS),
     "deferred": ("test_spools.py", "test_matching.py", _BUNDLES),
     "evidence_lines": ("test_members.py", _QUICK, _CONTAINERS),
-    "evidence_shards": (_CONTAINERS, _BUNDLES),
+    "evidence_files": (_CONTAINERS, _BUNDLES),
     "findings": (_EXITS, "test_matching.py", "test_telling.py"),
     "gzipped": (_CONTAINERS,),
     "histories": ("test_times.py", _EXITS, "../vectors/test_histories.py"),

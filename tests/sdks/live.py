@@ -3,14 +3,14 @@
 The program gets three more arguments: the ledger's address, the file of a policy, and a folder. It writes the public halves of
 its keys there as `<participant>.<use>.jwk`, prints a line, and waits for one: by then the keys are registered, by the commands
 that an operator has. It goes through a consent's life, leaves the receipts in `receipts/`, asks in the same way for a change of
-the log's key and for its published files, whose address is the answer, and ends with 0. Each of the receipts must then stand before the independent verifier too.
+the log's key and for its published files, whose address is the answer, and ends with 0. Each of the receipts must
+then stand before the independent verifier too.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,19 +20,13 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.published import site
 
 ROLES = {"app-1": "recipient", "bank-1": "holder"}
 SCRIPTS = Path(sys.executable).parent
 STARTS_WITHIN = 60.0
 """Seconds."""
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def operate(state: Path, *words: str) -> str:

@@ -8,17 +8,18 @@ import hashlib
 import io
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from ledger.bundle import Disclose, export_bundle
 from ledger.entries.evidence import AccessOutcome
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Unavailable
 from ledger.planning.commands import Recorded
+from ledger.vault.cipher import Cipher
 from tests.ledger.merkle.reference import ReferenceTree
 from tests.simulation.clients import Statement
 from tests.simulation.hub import Hub
@@ -28,6 +29,7 @@ from verifier.bytes.archive import Oddity
 from verifier.errors import Code, NotFound
 from verifier.tlog.trust import parse_trust
 
+T = TypeVar("T")
 LEAD_MS: Final = 31_000
 """The bound on a clock that leads, and a second in which an entry may wait."""
 
@@ -155,21 +157,33 @@ def rows_of(path: Path) -> list[tuple[int, bytes, str | None, bytes | None, int 
         return database.execute("SELECT idx, leaf, iss, jti, position FROM entries ORDER BY idx").fetchall()
 
 
+def _patiently(oracle: Oracle, ask: Callable[[], T]) -> T:
+    """Ask again when a session from before the last crash was taken from a pool, as any client would."""
+    for tries_left in (2, 1, 0):
+        try:
+            return ask()
+        except Unavailable:
+            if not tries_left:
+                raise
+            oracle.hub.pause(1)
+    raise AssertionError
+
+
 def survived(machine: Machine, oracle: Oracle) -> tuple[str, list[str]]:
     """(hash of the export, complaints): by the oracle, and by the verifier. Runs as a task of the machine."""
     ledger = machine.ledger
     assert ledger is not None
     shelf = Shelf()
-    for tries_left in (2, 1, 0):
-        try:
-            export_bundle(ledger.store, ledger.keystore, ledger.vkey, shelf, disclose=Disclose.full(), created=EPOCH)
-            break
-        except Unavailable:  # a session from before the last crash
-            if not tries_left:
-                raise
-            oracle.hub.pause(1)
+
+    def export() -> None:
+        export_bundle(ledger.store, ledger.keystore, ledger.vkey, shelf, disclose=Disclose.full(), created=EPOCH)
+
+    def read() -> Mapping[bytes, Cipher]:
+        return ledger.keystore.existing(consent_chain(consent_id) for consent_id in oracle.erasures)
+
+    _patiently(oracle, export)
     complaints = list(oracle.complaints(rows_of(machine.cluster.path("log"))))
-    readable = ledger.keystore.existing(consent_chain(consent_id) for consent_id in oracle.erasures)
+    readable = _patiently(oracle, read)
     if readable:
         complaints.append(f"ERASURE: {len(readable)} erased chains can be read")
     complaints += verdict(shelf)

@@ -11,7 +11,7 @@ import pytest
 from tests.vectors import hashing
 from tests.vectors.reading import bundle, cases, materialised, named, policy, read
 from tests.verifier.forge import write
-from tests.verifier.running import Json, judged, places, verdict
+from tests.verifier.running import Json, places, run, verdict
 from verifier.audit.succession import document_of, note_key
 from verifier.bytes import merkle, patricia
 from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
@@ -41,7 +41,7 @@ BACKEND = select()
 def test_the_annotated_bundles_hold(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(bundle(name), tmp_path / "bundle")
     (tmp_path / "policy").write_bytes(policy(None))
-    status, events = judged(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    status, events = run(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
     assert (status, events[-1]["code"]) == (0, "VALID")
 
 
@@ -50,7 +50,7 @@ def test_a_bundle_gets_the_verdict_of_its_case(path: Path, tmp_path: Path, capsy
     case = json.loads(path.read_text())
     write(materialised(case), tmp_path / "bundle")
     (tmp_path / "policy").write_bytes(policy(case.get("policy")))
-    status, events = judged(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    status, events = run(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
     expect = case["expect"]
     assert "internal error" not in str(events[-1]["reason"])
     for kind in ("defect", "finding", "notice"):

@@ -9,7 +9,7 @@ from ledger.canonical import b64u
 from ledger.documents import Disclosure, document_of
 from ledger.entries.leaf import consent_chain
 from ledger.orders import About, AlertRaised, ScoringActivated
-from tests.web.consoles import STAFF, Consoles
+from tests.web.consoles import STAFF, Consoles, provided
 
 
 def cases(site: Consoles) -> dict[str, str]:
@@ -131,6 +131,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/audit/consistency",
             f"/console/audit/consistency?old=1&new={size}",
             "/console/audit/records",
+            "/console/audit/records?about=key&participant=plum",
             "/console/audit/bundles",
             "/console/audit/findings",
             f"/console/audit/cases/{cases(site)['rita']}",
@@ -143,6 +144,14 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/supervision/refusals?participant=nobody",
             "/console/incidents",
             f"/console/incidents/{incident(site)}",
+            "/console/freezes",
+        ],
+        "tess": [
+            "/console/provider",
+            "/console/provider/acts",
+            "/console/provider/acts?act=consent.amend",
+            f"/console/provider/receipts/{provided(site)['tess'][1].index}",
+            "/console/provider/keys",
             "/console/freezes",
         ],
         "olaf": [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,9 +21,18 @@ from api.web.people import Person
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
-from ledger.documents import Erasure, KeyRevoked, ParticipantSuspended, document_of, key_added
+from ledger.documents import (
+    DelegationEnded,
+    DelegationGranted,
+    Erasure,
+    KeyRevoked,
+    ParticipantSuspended,
+    document_of,
+    key_added,
+)
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
+from tests.ports import loopback
 from tests.web.site import Site, csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
 
@@ -41,6 +49,8 @@ STAFF = {
     "oona": ("regulator-2", "regulator"),
     "ada": ("auditor-1", "auditor"),
     "olaf": ("operator", "operator"),
+    "tess": ("sign-co", "technology-provider"),
+    "theo": ("other-sign", "technology-provider"),
 }
 """Accounts by name: employer and role. Everybody comes in pairs of strangers where there is something to keep apart."""
 
@@ -128,14 +138,12 @@ def open_consoles(
     create_log(config, clock=clock)
     ledger = open_ledger(config, clock=clock)
     ledger.start()
-    with socket.socket() as listener:
+    with loopback() as listener:
         try:
             world = World(ledger, clock)
             write_people(folder)
             join_bank(world, folder)
             join_regulators(world, folder)
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
             settings = site_settings(
                 folder,
                 listener.getsockname()[1],
@@ -155,6 +163,39 @@ def open_consoles(
                     pages.state.office.store.close()
         finally:
             ledger.stop()
+
+
+def provided(site: Consoles) -> dict[str, list[Recorded]]:
+    """What the two technology providers signed, in their order, by the staff's account; recorded once.
+
+    Tess signs for plum and, no longer, for bank-a; Theo for rival.
+    """
+    world, ledger = site.world, site.world.ledger
+    names = {"tess": ("for plum", "refused for plum", "for bank-a"), "theo": ("for rival",)}
+    if "for rival" not in site.entries:
+        mine, other = world.parties["sign-co"], world.parties["other-sign"]
+        for principal, provider, acts in (
+            ("plum", mine, ("access.request",)),
+            ("bank-a", mine, ("consent.resume", "consent.suspend")),
+            ("rival", other, ("access.request",)),
+        ):
+            ledger.record_documents(
+                document_of(DelegationGranted, participant=principal, delegate=provider.id, acts=acts)
+            )
+        soon = site.consents["soon"]
+        done = {
+            "for plum": mine.access(site.consents["active"], purpose="other", on_behalf_of="plum"),
+            "refused for plum": mine.access(site.consents["active"], purpose="marketing", on_behalf_of="plum"),
+            "suspended": mine.step("suspend", soon, by="holder", reason="audit", on_behalf_of="bank-a"),
+            "for bank-a": mine.step("resume", soon, by="holder", reason="audit-over", on_behalf_of="bank-a"),
+            "for rival": other.access(site.consents["rival"], on_behalf_of="rival"),
+        }
+        for name, submission in done.items():
+            [site.entries[name]] = world.record(submission)
+        ledger.record_documents(
+            document_of(DelegationEnded, participant="bank-a", delegate=mine.id, reason="contract-over")
+        )
+    return {who: [site.entries[name] for name in listed] for who, listed in names.items()}
 
 
 def join_regulators(world: World, folder: Path) -> None:
@@ -211,6 +252,8 @@ def write_history(site: Consoles, app: str) -> None:
             approved_by=("officer-1", "officer-2"),
         )
     )
+    for provider in ("sign-co", "other-sign"):
+        world.join(provider, "technology-provider", client=False)
     world.ledger.record_documents(
         document_of(ParticipantSuspended, participant="bank-b", reason="outage"),
         document_of(KeyRevoked, participant="rival", kid="rival-client", reason="rotation"),

@@ -15,7 +15,7 @@ from api.web.app import CONSOLES, ROUTERS
 from ledger.billing.months import month_with
 from ledger.canonical import b64u
 from tests.web.console_pages import alerts, cases, feedback, incident
-from tests.web.consoles import STAFF, Consoles, open_consoles
+from tests.web.consoles import STAFF, Consoles, open_consoles, provided
 from tests.web.doors import ROUTES, admitted
 from tests.web.site import csrf_of
 
@@ -40,6 +40,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = consents
     elif path.startswith("/console/partner/receipts/"):
         own = entries
+    elif path.startswith("/console/provider/receipts/"):
+        own = {who: str(signed[0].index) for who, signed in provided(site).items()}
     elif path.startswith("/console/audit/cases/"):
         own = cases(site)
     elif path.startswith("/console/incidents/"):
@@ -65,7 +67,16 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         return {"olaf": (path.replace("{number}", NOTHING), path.replace("{number}", NOTHING))}
     else:
         raise AssertionError(f"say whose things {path} shows")
-    strangers = {"pia": "rex", "bea": "ben", "rex": "pia", "ben": "bea", "rita": "otto", "otto": "rita"}
+    strangers = {
+        "tess": "theo",
+        "theo": "tess",
+        "pia": "rex",
+        "bea": "ben",
+        "rex": "pia",
+        "ben": "bea",
+        "rita": "otto",
+        "otto": "rita",
+    }
     return {who: (re.sub(r"\{\w+\}", own[who], path), re.sub(r"\{\w+\}", own[strangers[who]], path)) for who in own}
 
 

@@ -109,7 +109,10 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
     # What is left is not a page: files, and the door that leads to one's own console.
     assert unseen == {
         "/console/partner/billing/{index}/invoice.{form}",
+        "/console/audit/records.csv",
         "/console/partner/consents.csv",
+        "/console/provider/acts.csv",
+        "/console/provider/receipts/{index}/file",
         "/console/partner/feedback.csv",
         "/console",
         "/console/alerts/live",

@@ -26,6 +26,7 @@ PUBLIC = {
     "/console/audit/find": "leaves by what somebody already holds",
     "/console/audit/proof": "a leaf and its proof",
     "/console/audit/records": "what the operator put on record, but no alerts",
+    "/console/audit/records.csv": "the same as a file",
     "/console/freezes": "what is frozen is told to every participant",
 }
 """Pages of what stands in the log for all who watch it."""

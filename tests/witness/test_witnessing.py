@@ -33,8 +33,9 @@ from ledger.publish.directory import PublicDirectory
 from ledger.publish.publisher import Publisher
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.witnessing import AddCheckpoint
-from tests.api.service import Service, loopback, opened_by_two, serving
+from tests.api.service import Service, opened_by_two, serving
 from tests.conformance import ROOT
+from tests.ports import loopback
 from tests.published import publish_to
 from tests.world import ORIGIN, World
 from verifier.cli import main

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from verifier.audit.contents import Top
-from verifier.audit.evidence_shards import Evidence
+from verifier.audit.evidence_files import Evidence
 from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
 from verifier.audit.models import Models

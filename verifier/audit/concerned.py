@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from verifier.audit.evidence_shards import SHARD, shard_path
+from verifier.audit.evidence_files import INDEXES_A_FILE, evidence_path
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.growing_tree import WIDTH
 from verifier.bytes.gzipped import gzip_lines
@@ -60,10 +60,10 @@ def _leaves(archive: Archive, size: int, wanted: list[int]) -> Iterator[tuple[in
 
 
 def _lines(archive: Archive, wanted: list[int]) -> Iterator[tuple[int, bytes]]:
-    for n in sorted({index // SHARD for index in wanted}):
-        left = {index for index in wanted if index // SHARD == n}
+    for n in sorted({index // INDEXES_A_FILE for index in wanted}):
+        left = {index for index in wanted if index // INDEXES_A_FILE == n}
         try:
-            for line, _ in gzip_lines(archive, shard_path(n), MAX_LINE):
+            for line, _ in gzip_lines(archive, evidence_path(n), MAX_LINE):
                 index = line_index(line)
                 if index in left:
                     left.discard(index)

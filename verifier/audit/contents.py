@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from verifier.audit.evidence_shards import SHARD, shard_path
+from verifier.audit.evidence_files import INDEXES_A_FILE, evidence_path
 from verifier.audit.succession import verify_head
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.encoding import Object, check_members, check_version, decode_canonical, get_integer, get_text
@@ -23,7 +23,7 @@ MAX_MISSING = 1_000
 """Entry bundles that may be missing, however few there are, for the others to be gone through."""
 LEVELS = ("full", "partial", "none")
 MODEL_PATH = re.compile(r"models/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])\.json", re.ASCII)
-_SHARD_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
+_EVIDENCE_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
 
 
 class Top:
@@ -166,16 +166,16 @@ class Top:
         if MODEL_PATH.fullmatch(name):  # whether it belongs is known when the log was read
             self.models.append(name)
             return False
-        shard = _SHARD_PATH.fullmatch(name)
-        if shard is not None and self.level == "none":
+        named = _EVIDENCE_PATH.fullmatch(name)
+        if named is not None and self.level == "none":
             raise refuted(
                 Code.BAD_ENCODING,
                 "evidence in a bundle whose manifest says that it has none",
                 expected="no evidence file",
             )
-        if shard is not None:
-            n = int(shard[1].replace("x", "").replace("/", ""))
-            if name == shard_path(n) and n * SHARD < self.size:
+        if named is not None:
+            n = int(named[1].replace("x", "").replace("/", ""))
+            if name == evidence_path(n) and n * INDEXES_A_FILE < self.size:
                 return False
         elif name.startswith("tile/"):
             level, n, width = parse_tile_path(name)

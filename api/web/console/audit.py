@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
@@ -12,7 +12,6 @@ from api.http.streams import stream_of
 from api.web.console import pictures
 from api.web.console.doors import Place, Regulator, WatchDesk, Watcher
 from api.web.desk import Desk
-from api.web.plain import plain
 from ledger.bundle import Disclose
 from ledger.canonical import b64
 from ledger.errors import InvalidInput, NotFound
@@ -23,35 +22,6 @@ router = APIRouter(include_in_schema=False, prefix="/console/audit")
 CASE_MS: Final = 30 * 86_400_000
 """How long a recorded disclosure may be downloaded."""
 DOCUMENTS: Final = 100
-
-About = Literal["all", "disclosure", "erasure", "suspension", "key", "reconciliation", "supervision"]
-ABOUT: Final[dict[str, tuple[str, ...]]] = {
-    "disclosure": ("disclosure", "evidence.opened", "pack.issued"),
-    "erasure": ("erasure",),
-    "suspension": ("participant.suspended", "participant.reinstated", "participant.removed"),
-    "key": (
-        "key.added",
-        "key.revoked",
-        "delegation.granted",
-        "delegation.ended",
-        "log.key_added",
-        "log.key_retired",
-        "log.key_compromised",
-    ),
-    "reconciliation": ("reconciliation.reported",),
-    "partners": ("attestation.approved", "conformance.certified"),
-    "supervision": (
-        "freeze.ordered",
-        "freeze.lifted",
-        "hold.placed",
-        "hold.lifted",
-        "scoring.activated",
-        "model.activated",
-        "alert.raised",
-        "report.defined",
-        "report.issued",
-    ),
-}
 
 
 @router.get("")
@@ -148,36 +118,6 @@ def _continued(watcher: WatchDesk, old: int, new: int) -> dict[str, Any]:
         "pieces": pictures.pieces(old, new),
         "roots": [b64(before.root), b64(after.root)],
     }
-
-
-@router.get("/records")
-def records(watcher: Watcher, about: About = "all", before: Place | None = None) -> Response:
-    """Disclosures, erasures, suspensions and keys: what the operator has put on record, newest first."""
-    looked_at = watcher.overview.documents(before=before, limit=DOCUMENTS)
-    office = watcher.desk.office
-    limited = watcher.staff.role == "regulator" and office.remit_of(watcher.staff.participant).is_limited
-    listed = [
-        one
-        for one in looked_at
-        if (about == "all" or one.document["type"] in ABOUT[about])
-        and not (limited and one.document["type"] == "alert.raised")  # the queue has those that are the reader's
-    ]
-    older = looked_at[-1].index if len(looked_at) == DOCUMENTS else None
-    return watcher.desk.render(
-        "console/records.html",
-        watcher=watcher,
-        listed=listed,
-        about=about,
-        kinds=["all", *ABOUT],
-        older=older,
-        before=before,
-        name_of=lambda participant: _name_of(watcher.desk, participant),
-    )
-
-
-def _name_of(desk: Desk, participant: str) -> str:
-    found = desk.office.ledger.registry.participants.get(participant)
-    return plain(found.name) if found else participant
 
 
 @router.get("/findings")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 from typing import Annotated, Final, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
+from api.web.console.days import Day, days_as_indexes
 from api.web.console.doors import Partner, PartnerDesk, Place
 from api.web.console.partner import name_of
 from api.web.plain import cell
@@ -32,8 +31,8 @@ class ConsentsForm(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     status: Status | Literal[""] = ""
     other: Annotated[str, Query(max_length=63)] = ""
-    since: dt.date | Literal[""] = ""
-    until: dt.date | Literal[""] = ""
+    since: Day = ""
+    until: Day = ""
     order: Order = "newest"
     q: Annotated[str, Query(max_length=128)] = ""
 
@@ -110,24 +109,12 @@ def _found(partner: PartnerDesk, asked: ConsentsForm, *, before: int | None, lim
 
 
 def _sought(partner: PartnerDesk, asked: ConsentsForm, subject: bytes | None) -> Sought:
-    """The form's days are days of the reader's own zone; an entry's index stands for its moment."""
-    overview = OverviewQueries(partner.desk.office.ledger.store)
-    zone = ZoneInfo(partner.desk.words.zone)
-
-    def index_of(day: dt.date | Literal[""], *, after: int) -> int | None:
-        if not isinstance(day, dt.date):
-            return None
-        try:
-            start = dt.datetime.combine(day + dt.timedelta(days=after), dt.time(), zone)
-            return overview.first_at(int(start.timestamp() * 1000))
-        except (OverflowError, ValueError):
-            return None
-
+    since, until = days_as_indexes(partner.desk, asked.since, asked.until)
     return Sought(
         status=asked.status or None,
         other=asked.other.strip() or None,
-        since=index_of(asked.since, after=0),
-        until=index_of(asked.until, after=1),
+        since=since,
+        until=until,
         subject_chain=subject,
         order=asked.order,
     )

@@ -22,11 +22,13 @@ from ledger.queries.alerts import Side as AlertSide
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.parties import PartyQueries, Side
 from ledger.queries.remit import Remit
+from ledger.queries.signed import SignedQueries
 from ledger.supervision import Supervision
 
 PARTNERS: Final[frozenset[StaffRole]] = frozenset({"holder", "recipient"})
 WATCHERS: Final[frozenset[StaffRole]] = frozenset({"auditor", "regulator"})
 REGULATORS: Final[frozenset[StaffRole]] = frozenset({"regulator"})
+PROVIDERS: Final[frozenset[StaffRole]] = frozenset({"technology-provider"})
 DECLARERS: Final[frozenset[StaffRole]] = PARTNERS | REGULATORS
 CONCERNED: Final[frozenset[StaffRole]] = PARTNERS | WATCHERS
 OPERATORS: Final[frozenset[StaffRole]] = frozenset({"operator"})
@@ -47,6 +49,20 @@ class PartnerDesk:
     participant: Participant
     side: Side
     own: PartyQueries
+
+    @property
+    def id(self) -> str:
+        """The participant's id: the viewer in every question."""
+        return self.participant.id
+
+
+@dataclass(frozen=True)
+class ProviderDesk:
+    """A visit by the staff of a technology provider: nothing here opens what it did not sign itself."""
+
+    desk: Desk
+    participant: Participant
+    signed: SignedQueries
 
     @property
     def id(self) -> str:
@@ -136,6 +152,12 @@ def _partner(desk: Anyone) -> PartnerDesk:
     return partner_of(desk)
 
 
+def _provider(desk: Anyone) -> ProviderDesk:
+    staff, ledger = _admit(desk, PROVIDERS), desk.office.ledger
+    signed = SignedQueries(ledger.store, ledger.keystore)
+    return ProviderDesk(desk, ledger.registry.participant(staff.participant), signed)
+
+
 def _watcher(desk: Anyone) -> WatchDesk:
     return WatchDesk(desk, _admit(desk, WATCHERS), OverviewQueries(desk.office.ledger.store))
 
@@ -164,6 +186,11 @@ def _partners_form(sent: AnyonesForm) -> Sent:
     return sent
 
 
+def _providers_form(sent: AnyonesForm) -> Sent:
+    _admit(sent.desk, PROVIDERS)
+    return sent
+
+
 def _concerned(desk: Anyone) -> Desk:
     _admit(desk, CONCERNED)
     return desk
@@ -188,6 +215,8 @@ Place = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """An index, size or key in an address; one that no log reaches is not an address (404)."""
 Partner = Annotated[PartnerDesk, Depends(_partner)]
 PartnersForm = Annotated[Sent, Depends(_partners_form)]
+Provider = Annotated[ProviderDesk, Depends(_provider)]
+ProvidersForm = Annotated[Sent, Depends(_providers_form)]
 Watcher = Annotated[WatchDesk, Depends(_watcher)]
 Regulator = Annotated[WatchDesk, Depends(_regulator)]
 RegulatorsForm = Annotated[Sent, Depends(_regulators_form)]
@@ -203,6 +232,8 @@ AtWork = Annotated[Desk, Depends(_at_work)]
 DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
     _partner: PARTNERS,
     _partners_form: PARTNERS,
+    _provider: PROVIDERS,
+    _providers_form: PROVIDERS,
     _watcher: WATCHERS,
     _regulator: REGULATORS,
     _regulators_form: REGULATORS,
@@ -213,6 +244,6 @@ DOORS: Final[dict[Callable[..., object], frozenset[StaffRole]]] = {
     _concerned: CONCERNED,
     _declarers_form: DECLARERS,
     _orderers_form: DECLARERS | OPERATORS,
-    _at_work: PARTNERS | WATCHERS | OPERATORS,
+    _at_work: PARTNERS | PROVIDERS | WATCHERS | OPERATORS,
 }
 """Each door with the roles that it lets in; tests walk the route table with it."""

@@ -33,7 +33,7 @@ def find(
     index = _index_of(watcher, wanted)
     if index is not None:
         return desk.redirect(f"/console/audit/proof?index={index}")
-    hashed = _hash_of(wanted)
+    hashed = hash_of(wanted)
     leaf = watcher.overview.with_leaf_hash(hashed) if hashed is not None else None
     if leaf is not None:
         return desk.redirect(f"/console/audit/proof?index={leaf.index}")
@@ -69,7 +69,7 @@ def _index_of(watcher: WatchDesk, wanted: str) -> int | None:
     return index if index < size else None
 
 
-def _hash_of(text: str) -> bytes | None:
+def hash_of(text: str) -> bytes | None:
     """32 bytes in hexadecimal or in either Base64."""
     if _HEX.fullmatch(text):
         return bytes.fromhex(text)

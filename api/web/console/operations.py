@@ -23,6 +23,7 @@ HOME_OF: Final[dict[StaffRole, str]] = {
     "holder": "/console/partner",
     "recipient": "/console/partner",
     "operator": "/console/operator",
+    "technology-provider": "/console/provider",
 }
 
 

@@ -8,12 +8,11 @@ from typing import Final, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.partners.invitations import OWN
 from api.web.console.doors import Partner, PartnerDesk, PartnersForm, Place
+from api.web.console.keeping import keys_page, suspend_own
 from api.web.happened import Row, joined, read_event, reasons_of
 from api.web.plain import plain
 from ledger.consent.state import LIVE, Status
-from ledger.documents import ParticipantSuspended, document_of
 from ledger.entries.asserted import ASSERTED
 from ledger.entries.leaf import consent_chain
 from ledger.errors import NotFound
@@ -144,6 +143,7 @@ def receipt(partner: Partner, index: Place) -> Response:
         "console/receipt.html",
         partner=partner,
         event=read_event(recorded),
+        rooms="/console/partner",
         vkey=partner.desk.office.ledger.vkey.format(),
         name_of=lambda participant: name_of(partner, participant),
     )
@@ -180,19 +180,11 @@ def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Res
 
 @router.get("/keys")
 def keys(partner: Partner) -> Response:
-    """Own keys with the indexes between which each may sign."""
-    registry = partner.desk.office.ledger.registry
-    own = [key for key in registry.keys.values() if key.participant == partner.id]
-    desk = partner.desk
-    fresh = desk.session is not None and desk.session.is_fresh(desk.now)
-    return desk.render("console/keys.html", partner=partner, keys=own, fresh=fresh)
+    """Own keys with the indexes between which each may sign, and who signs for the participant."""
+    return keys_page(partner.desk, partner.participant, "/console/partner/keys")
 
 
 @router.post("/suspend")
 def suspend(sent: PartnersForm) -> Response:
     """Suspend one's own participant at once, as after the loss of a key. Raises StepUpNeeded."""
-    desk, here = sent.desk, "/console/partner/keys"
-    desk.require_fresh(here)
-    document = document_of(ParticipantSuspended, participant=desk.staff.participant, reason=f"{OWN}console")
-    desk.office.ledger.record_documents(document)
-    return desk.redirect(here)
+    return suspend_own(sent.desk, "/console/partner/keys")

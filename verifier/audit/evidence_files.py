@@ -1,4 +1,4 @@
-"""The evidence shards of a bundle, read as one stream of lines beside the leaves they belong to."""
+"""The evidence files of a bundle, read as one stream of lines beside the leaves they belong to."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from verifier.records.leaf import EVIDENT
 from verifier.rules.findings import Findings
 from verifier.tlog.tiles import tile_path
 
-SHARD = 65_536
-"""How many indexes a shard covers."""
+INDEXES_A_FILE = 65_536
+"""How many indexes an evidence file covers."""
 
 
-def shard_path(n: int) -> str:
-    """The path of evidence shard `n`."""
+def evidence_path(n: int) -> str:
+    """The path of evidence file `n`."""
     return tile_path(0, n).replace("tile/0/", "evidence/", 1) + ".jsonl.gz"
 
 
@@ -26,7 +26,7 @@ class Evidence:
 
     def __init__(self, archive: Archive, findings: Findings, size: int, start: int, wanted: bool) -> None:
         self._archive, self._findings, self._size, self._start = archive, findings, size, start
-        self._shards = range(start // SHARD, -(-size // SHARD)) if wanted else range(0)
+        self._numbers = range(start // INDEXES_A_FILE, -(-size // INDEXES_A_FILE)) if wanted else range(0)
         self._lines = self._read()
         self._next: tuple[int, bytes, str, int] | None = None
         self._advance()
@@ -48,15 +48,15 @@ class Evidence:
         return None
 
     def close(self) -> None:
-        """Let go of the shard that is being read, wherever that ended."""
+        """Let go of the file that is being read, wherever that ended."""
         self._lines.close()
 
     def _read(self) -> Generator[tuple[int, bytes, str, int], None, None]:
         # Step 7.1.
         last = -1
-        for n in self._shards:
-            path = shard_path(n)
-            low, high = n * SHARD, min((n + 1) * SHARD, self._size)
+        for n in self._numbers:
+            path = evidence_path(n)
+            low, high = n * INDEXES_A_FILE, min((n + 1) * INDEXES_A_FILE, self._size)
             number = 0
             try:
                 for number, (line, ended) in enumerate(gzip_lines(self._archive, path, MAX_LINE), 1):
@@ -71,7 +71,7 @@ class Evidence:
                     if not max(low, last + 1) <= index < high:
                         self._bad(
                             row,
-                            "an evidence line out of order or in the wrong shard",
+                            "an evidence line out of order or in the wrong file",
                             f"{max(low, last + 1)} to {high - 1}",
                             str(index),
                         )
@@ -87,7 +87,7 @@ class Evidence:
                 self._findings.add(Defect(Code.BAD_ENCODING, str(error), Place(file=path)))
             else:
                 if not number:
-                    self._findings.add(Defect(Code.BAD_ENCODING, "a shard without lines", Place(file=path)))
+                    self._findings.add(Defect(Code.BAD_ENCODING, "an evidence file without lines", Place(file=path)))
 
     def _bad(self, row: tuple[int, bytes, str, int], sentence: str, expected: str, found: str) -> None:
         self._findings.add(Defect(Code.BAD_ENCODING, sentence, Place(row[0], row[2], row[3]), expected, found))
