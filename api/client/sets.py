@@ -17,9 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from api.client.addresses import Addresses
-from api.client.answers import hashes_of
 from api.client.errors import ReceiptRefused, RefusedByLedger
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
+from api.client.public import PublicLog
 from api.client.receipts import Level, Trust, VerifiedReceipt
 from api.client.transport import Patience, Transport, open_http
 from ledger.canonical import unb64u
@@ -111,7 +111,9 @@ class LedgerSet(Generic[C]):
         self._connect, self._sleep, self._patience = connect, sleep, patience
         self._http = open_http(timeout, transport)
         self._head = Transport(self._http, Addresses(address), patience, sleep=sleep)
-        self.watch = CheckpointWatch(trust, memory or InMemory(), self._consistency, self._tile, evidence=evidence)
+        self._log = PublicLog(self._head)
+        fetch = self._log.consistency, self._log.tile
+        self.watch = CheckpointWatch(trust, memory or InMemory(), *fetch, evidence=evidence)
         self._known = _Set((), ())
         self._proved: dict[int, ShardAdded | HolderPlaced] = {}
         self._clients: dict[str, C] = {}
@@ -161,7 +163,7 @@ class LedgerSet(Generic[C]):
             leaf = said.leaf.encode()
             committed = committed_by(leaf, said.proof, self.trust.vkeys)
             head = committed.head_of(origin, index)
-            path = hashes_of((await shard.ask("GET", f"/proofs/inclusion?index={index}&size={head.size}")).json())
+            path = await PublicLog(shard).inclusion(index, head.size)
             file = set_proof_bytes(leaf, said.proof, path)
             check_set_proof(file, origin, index, leaf_hash(_leaf_of(receipt)), self.trust.vkeys)
         except (LedgerError, msgspec.MsgspecError, UnicodeError) as error:
@@ -207,10 +209,10 @@ class LedgerSet(Generic[C]):
 
     async def _prove(self, told: _Document) -> None:
         checkpoint = await self._checkpoint()
-        path = f"inclusion?index={told.index}&size={checkpoint.size}"
+        proof = await self._log.inclusion(told.index, checkpoint.size)
         try:
             leaf = unb64u(told.leaf)
-            verify_inclusion(told.index, checkpoint.size, leaf_hash(leaf), await self._proof(path), checkpoint.root)
+            verify_inclusion(told.index, checkpoint.size, leaf_hash(leaf), proof, checkpoint.root)
         except LedgerError as error:
             raise ReceiptRefused(f"entry {told.index} of the head log is not what it is said to be: {error}") from error
 
@@ -219,19 +221,11 @@ class LedgerSet(Generic[C]):
             return open_checkpoint(note, self.trust.vkeys)
 
         before = self.watch.newest
-        checkpoint, note = await self._head.newest(opened, 0 if before is None else before.size)
+        wanted = 0 if before is None else before.size
+        checkpoint, note = await self._head.newest(self._log.newest, opened, wanted)
         self.watch.check_not_smaller(checkpoint, note, before)
         await self.watch.observe(checkpoint, note)
         return checkpoint
-
-    async def _proof(self, wanted: str) -> list[bytes]:
-        return hashes_of((await self._head.ask("GET", f"/proofs/{wanted}")).json())
-
-    async def _consistency(self, old: int, new: int) -> list[bytes]:
-        return await self._proof(f"consistency?old={old}&new={new}")
-
-    async def _tile(self, path: str) -> bytes:
-        return (await self._head.ask("GET", f"/{path}")).body
 
 
 def _leaf_of(receipt: VerifiedReceipt) -> bytes:
