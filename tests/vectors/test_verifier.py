@@ -27,6 +27,7 @@ from verifier.records.leaf import parse_leaf
 from verifier.records.passkey import parse_assertion
 from verifier.records.statement import parse_envelope, verify_envelope
 from verifier.rules.catalogue import KNOWN_RULESETS
+from verifier.rules.data_maps import read_map
 from verifier.rules.gestures import Gestures
 from verifier.rules.succeeding import Words, successors
 from verifier.tlog.checkpoint import Checkpoint
@@ -279,3 +280,13 @@ def gesture(row: Json) -> None:
 
 def test_passkeys() -> None:
     assert wrong(read("passkeys")["cases"], gesture) == []
+
+
+@pytest.mark.parametrize("row", read("data-maps")["cases"], ids=lambda row: row["name"])
+def test_data_maps(row: Json) -> None:
+    if not row["accept"]:
+        with pytest.raises(Refuted):
+            read_map(row["map"].encode())
+        return
+    given = read_map(row["map"].encode())
+    assert {"fields": given.fields, "map_hash": given.hash} == row["publishes"]
