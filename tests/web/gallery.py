@@ -17,7 +17,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ledger.clock import SystemClock
+from ledger.clock import Clock, SystemClock
 from tests.browser import FLAGS, chromium
 from tests.web.accessibility import LANGUAGES
 from tests.web.console_pages import pages_of
@@ -33,10 +33,10 @@ READS: Final = (1, 2, 3, 1, 0, 2, 3, 1, 2, 3, 1, 0, 2, 1)
 
 
 class LateClock:
-    """The system's clock, some time ago: `catch_up` lets the past go by."""
+    """A clock (the system's, if none is given), some time ago: `catch_up` lets the past go by."""
 
-    def __init__(self, behind_days: int) -> None:
-        self._clock = SystemClock()
+    def __init__(self, behind_days: int, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._behind = behind_days * DAY * 1000
 
     def now(self) -> int:
