@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +32,7 @@ from ledger.documents import (
 )
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
+from tests.ports import loopback
 from tests.web.site import Site, csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
 
@@ -113,10 +113,10 @@ def open_case(asker: httpx2.Client, second: httpx2.Client, **case: str) -> httpx
     return second.post(f"/console/audit/cases/asked/{number}/confirm", data=sure)
 
 
-def write_staff(folder: Path, **more: tuple[str, str]) -> Path:
+def write_staff(folder: Path, surname: str, **more: tuple[str, str]) -> Path:
     """A staff file with these accounts."""
     staff = [
-        {"sub": sub, "participant": participant, "role": role, "name": f"{sub.title()} <i>at work</i>"}
+        {"sub": sub, "participant": participant, "role": role, "name": f"{sub.title()}{surname}"}
         for sub, (participant, role) in {**STAFF, **more}.items()
     ]
     path = folder / "staff.json"
@@ -138,18 +138,16 @@ def open_consoles(
     create_log(config, clock=clock)
     ledger = open_ledger(config, clock=clock)
     ledger.start()
-    with socket.socket() as listener:
+    with loopback() as listener:
         try:
             world = World(ledger, clock)
             write_people(folder)
             join_bank(world, folder)
             join_regulators(world, folder)
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
             settings = site_settings(
                 folder,
                 listener.getsockname()[1],
-                staff_file=write_staff(folder, **accounts),
+                staff_file=write_staff(folder, " <i>at work</i>" if plum == HOSTILE else "", **accounts),
                 signers_file=folder / "signers.json",
                 regulators_file=folder / "regulators.json",
             )

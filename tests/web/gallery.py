@@ -17,11 +17,11 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ledger.clock import Clock, SystemClock
 from tests.browser import FLAGS, chromium
+from tests.clocks import LateClock
 from tests.web.accessibility import LANGUAGES
 from tests.web.console_pages import pages_of
-from tests.web.consoles import open_consoles
+from tests.web.consoles import open_consoles, provided
 from tests.web.site import WEI, Site, join_named, open_site
 from tests.world import DAY
 
@@ -30,20 +30,6 @@ PHONE: Final = {"width": 390, "height": 844}
 DESK: Final = {"width": 1180, "height": 900}
 READS: Final = (1, 2, 3, 1, 0, 2, 3, 1, 2, 3, 1, 0, 2, 1)
 """How often the app reads on each of fourteen days."""
-
-
-class LateClock:
-    """A clock (the system's, if none is given), some time ago: `catch_up` lets the past go by."""
-
-    def __init__(self, behind_days: int, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
-        self._behind = behind_days * DAY * 1000
-
-    def now(self) -> int:
-        return self._clock.now() - self._behind
-
-    def catch_up(self, days: float) -> None:
-        self._behind = max(0, self._behind - int(days * DAY * 1000))
 
 
 def live_through_two_weeks(site: Site, clock: LateClock) -> dict[str, str]:
@@ -175,6 +161,7 @@ def for_docs(browser: Browser) -> None:
             ("connection", "zh-CN", True),
             ("stop", "en-GB", False),
             ("approve", "zh-CN", True),
+            ("stopped", "pt-BR", False),
         )
         for path, language, dark in views:
             with visitor(browser, site.url, "Mei Lin", phone=True, language=language, dark=dark) as page:
@@ -184,10 +171,12 @@ def for_docs(browser: Browser) -> None:
                 page.screenshot(path=DOCS / f"phone-{path}.png")
     with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site", plum="Plum Budget") as consoles:
         size = consoles.world.ledger.tree.size()
+        provided(consoles)
         for who, name, path in (
             ("Rita", "proof", f"/console/audit/proof?index={size // 2}"),
             ("Olaf", "operator", "/console/operator"),
             ("Pia", "partner", "/console/partner"),
+            ("Tess", "provider", "/console/provider"),
         ):
             with visitor(browser, consoles.url, who, phone=False) as page:
                 picture(page, consoles.url + path, DOCS, f"console-{name}", whole=False)

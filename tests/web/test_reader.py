@@ -10,10 +10,10 @@ import pytest
 
 from api.web.locale import CATALOGUES
 from api.web.words import HOME_ZONE, Words
-from tests.web.gallery import READS, LateClock, live_through_two_weeks
+from tests.clocks import HandClock, LateClock
+from tests.web.gallery import READS, live_through_two_weeks
 from tests.web.reading import words_of
 from tests.web.site import Site, open_site
-from tests.world import SteppingClock
 
 APP = "Plum Budget"
 SHOWN = READS[2:]
@@ -39,7 +39,7 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
-    today = SteppingClock()  # in the middle of a day, wherever the reader is
+    today = HandClock()  # in the middle of a day, wherever the reader is
     clock = LateClock(15, today)
     with open_site(tmp_path_factory.mktemp("reader") / "site", clock=clock) as site:
         pages = live_through_two_weeks(site, clock)
