@@ -57,7 +57,7 @@ def said(words: Words, key: str, **values: object) -> str:
     return words_of(str(words.h(key, **values)))
 
 
-def test_who_did_what_is_said_of_each_event_with_its_time_and_what_was_read(lived: Lived, words: Words) -> None:
+def test_each_event_says_whose_act_it_was_its_time_and_its_outcome(lived: Lived, words: Words) -> None:
     page = lived.text("connection", words.language)
     assert said(words, "access.title", who=APP) in page
     assert words.t("did.consent.authorise", who=words.t("who.you")) in page
@@ -66,7 +66,7 @@ def test_who_did_what_is_said_of_each_event_with_its_time_and_what_was_read(live
     assert words.t("cluster.balances") in page
 
 
-def test_how_often_it_read_and_what_is_usual_stand_there_in_numbers(lived: Lived, words: Words) -> None:
+def test_the_number_of_reads_and_the_usual_one_stand_there(lived: Lived, words: Words) -> None:
     page = lived.text("connection", words.language)
     reads = words.n("often.reads", sum(SHOWN))
     assert words.t("often.sum", reads=reads, background=words.number(0), refused=words.number(REFUSED)) in page
@@ -86,7 +86,7 @@ def test_before_a_button_is_pressed_the_page_says_that_it_only_shows_what_would_
     assert lived.site.world.ledger.tree.size() == size, "looking changes nothing, as the page says"
 
 
-def test_what_a_button_does_is_said_beside_it(lived: Lived, words: Words) -> None:
+def test_the_effect_of_a_button_stands_beside_it(lived: Lived, words: Words) -> None:
     stop = lived.text("stop", words.language)
     for key in ("stop.what.text", "stop.service.text", "stop.delete"):
         assert said(words, key, recipient=APP) in stop, key
