@@ -68,6 +68,10 @@ class Pair:
         """It is gone at once, like a machine without power."""
         server.run("pg_ctl", "stop", "-m", "immediate", "-w", "-D", str(server.folder / "cluster"))
 
+    def demote(self, server: Server) -> None:
+        """It is told to end, as whoever manages the servers ends one that no longer leads."""
+        self.standby.run("pg_ctl", "stop", "-m", "fast", "-w", "-D", str(server.folder / "cluster"))
+
     def waits_for(self, names: str) -> None:
         with self.primary.connect() as admin:
             admin.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(names))

@@ -105,3 +105,32 @@ def test_a_wait_for_the_standby_that_somebody_cancels_is_not_an_acknowledgement(
         pair.promote()
         audit(pair.url, node.ledger)
         assert shown(node.ledger)[0] > answer[0].index
+
+
+@pytest.mark.postgres
+def test_a_former_primary_that_does_not_know_it_acknowledges_nothing_and_its_successor_goes_on(
+    pair: Pair, tmp_path: Path
+) -> None:
+    """It was paused or cut off while its standby was promoted. The node's connections still lead to it."""
+    with node_on(pair, tmp_path) as node:
+        consent_id = node.grant()
+        before = node.access(consent_id)
+        seen = shown(node.ledger)
+        pair.promote()
+        command = access(node, consent_id)
+        waiting = node.ledger.submit_soon(command)
+        until(pair.waiting)
+        assert not waiting.done()
+        assert shown(node.ledger) == seen, "what only a former primary has is shown to nobody"
+
+        pair.demote(pair.primary)  # the commit that waits is there, and was never replicated
+
+        recorded = submitted_again(node, command)
+        size, _ = shown(node.ledger)
+        assert before.index < recorded.index < size
+        node.ledger.tree.consistency(seen[0], size)
+        leaves = audit(pair.url, node.ledger)
+        assert len(leaves) == size
+        with pair.standby.connect("ledger") as successor:
+            known = successor.execute("SELECT leaf FROM entries WHERE idx = %s", (recorded.index,)).fetchone()
+        assert known == (recorded.leaf,), "the acknowledged entry is the successor's"
