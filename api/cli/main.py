@@ -93,6 +93,12 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "attestation": CommandPlace(
         "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
     ),
+    "datamap": CommandPlace(
+        "api.cli.datamaps",
+        "datamaps",
+        "Which fields a holder gives out: by what permission, how grave, how masked.",
+        group=True,
+    ),
     "partner": CommandPlace(
         "api.cli.joining", "joining", "Coming in by an invitation, changing keys, stopping.", group=True
     ),

@@ -45,6 +45,7 @@ from ledger.documents import key_added, registration
 from ledger.entries.leaf import subject_chain
 from ledger.entries.payload import SeparateConsent
 from ledger.planning.commands import Recorded
+from tests.ports import loopback
 from tests.world import ConsentInWorld, Party, World, reference, running_world
 
 MEI = "mei"
@@ -285,10 +286,8 @@ def open_site(
     folder.mkdir(exist_ok=True)
     with (
         running_world(database or f"sqlite:///{folder / 'ledger.sqlite'}", folder, clock=clock) as world,
-        socket.socket() as listener,
+        loopback() as listener,
     ):
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
         people = write_people(folder, own_accounts=accounts, emails=emails)
         bank = join_bank(world, folder)
         app = join_named(world, "plum", recipient)
