@@ -74,9 +74,9 @@ def test_of_several_hosts_the_one_that_takes_writes_is_used(postgres_url: str) -
         several = url.set(query=spelling).render_as_string(hide_password=False)
         used = parameters(writer_engine(several))
         assert (used["target_session_attrs"], used["connect_timeout"]) == ("read-write", "2")
-        chosen = make_url(several).update_query_dict({"target_session_attrs": "prefer-standby"})
+        chosen = make_url(several).update_query_dict({"target_session_attrs": "primary"})
         used = parameters(reader_engine(chosen.render_as_string(hide_password=False)))
-        assert used["target_session_attrs"] == "prefer-standby", "what a reader is told counts"
+        assert used["target_session_attrs"] == "primary", "what the URL says counts"
     assert "target_session_attrs" not in parameters(writer_engine(postgres_url)), "a single host is what it is"
 
 
