@@ -13,6 +13,6 @@ def run(*, once: bool, customers: int, directory: Path | None, language: Languag
 
     `once`: end after the closing table instead of staying up. `customers`: how many consent. `directory`: a new or empty folder
     in which everything is kept, but for private keys of participants, which exist in memory only; default: a temporary folder,
-    removed at the end. `language`: of what it says on the terminal. `shards`: show a set of so many logs instead (docs/sets.md).
+    removed at the end. `language`: of what it says on the terminal. `shards`: show so many logs as one instead (docs/sets.md).
     """
     return play(once=once, customers=customers, directory=directory, language=language, shards=shards)

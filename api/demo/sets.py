@@ -1,5 +1,5 @@
-"""`consent-ledger demo --shards N`: several logs as one (docs/sets.md). A head log, N logs of a bank each, an app in all of them;
-then an auditor who trusts the head log's key alone."""
+"""`consent-ledger demo --shards N`: several logs as one (docs/sets.md). A head log, N logs of a bank each, an app in all of
+them; then an auditor who trusts the head log's key alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from api.client import LedgerClient, LedgerSet, LocalSigner, Pseudonyms, Trust, VerifiedReceipt, make_item, make_terms
 from api.client.digest import request_digest
 from api.demo import audit
-from api.demo.servers import free_port, ledger_process, wait_until_ready
+from api.demo.servers import command, free_port, ledger_process, wait_until_ready
 from api.demo.stage import Stage
 from api.demo.table import ClosingTable
 from api.node.building import initialise, short_lived
@@ -151,12 +151,12 @@ async def _live(stage: Stage, facts: ClosingTable, app: LedgerSet[LedgerClient],
             bank = LedgerClient(log.url, log.bank, log.signers[log.bank], Trust(log.vkey))
             recipient, pseudonyms = await app.of_holder(log.bank), Pseudonyms.generate()
             async with bank:
-                for number in range(CUSTOMERS):
-                    consent_id, account = await _agree(bank, recipient, pseudonyms, number)
+                agreed = [await _agree(bank, recipient, pseudonyms, number) for number in range(CUSTOMERS)]
+                for consent_id, account in agreed:
                     seen.accesses.append(await _read(recipient, log.bank, consent_id, account))
                     tick()
-                await bank.revoke(consent_id)
-                seen.refused.append(await _read(recipient, log.bank, consent_id, account))
+                await bank.revoke(agreed[0][0])
+                seen.refused.append(await _read(recipient, log.bank, *agreed[0]))
     allowed = [one for one in seen.accesses if one.allowed]
     apart = {one.checkpoint.origin for one in allowed}
     facts.add(
@@ -218,7 +218,7 @@ async def _audit(
     """Export all, verify the set by the head log's key; then change a byte in one shard, and verify again."""
     say, policy, bundles, last = stage.say, folder / "head.policy", folder / "set", logs[-1]
     with stage.act("set.audit"):
-        await audit.run(audit.command("set", "commit", "--state", str(head.state)))  # what the next second would bring
+        await audit.run(command("set", "commit", "--state", str(head.state)))  # what the next second would bring
         await audit.export(head.state, bundles / "heads")
         for log in logs:  # after the head log, which must commit to nothing that a bundle lacks
             await audit.export(log.state, bundles / "shards" / log.name)
