@@ -71,7 +71,7 @@ async def play_set(stage: Stage, folder: Path, shards: int) -> ClosingTable:
                 for number in range(1, shards + 1)
             ]
             await asyncio.to_thread(_found, head, logs)
-            for log in (head, *logs):
+            for log in (*logs, head):  # who is asked stands before who asks
                 await _serve(stack, log, folder)
                 tick()
         facts.add("set.start", say("set.start.result", count=shards), good=True, seconds=stage.seconds)
