@@ -193,7 +193,7 @@ class Partners:
                 )
                 if given is None:
                     raise NotFound(
-                        f"entry {document.attestation} is no attestation of {document.participant!r}",
+                        f"entry {document.attestation} is not an attestation of {document.participant!r}",
                         member="attestation",
                     )
                 if not given.counts(time):
@@ -294,7 +294,7 @@ class Partners:
     def _answered(self, principal: str, says: UsageAnswer, index: int) -> Partners:
         stated = self.statements.get(says.statement)
         if stated is None or stated.says.recipient != principal:
-            raise NotFound(f"entry {says.statement} is no usage statement to this participant", member="statement")
+            raise NotFound(f"entry {says.statement} is not a usage statement to this participant", member="statement")
         if stated.replaced_by is not None:
             raise IllegalTransition(f"entry {stated.replaced_by} has replaced this statement", member="statement")
         if stated.is_agreed:
@@ -305,7 +305,7 @@ class Partners:
 
 def _no_tariff(offer: int) -> NotFound:
     return NotFound(
-        f"entry {offer} is no tariff that this participant offered, was offered, or accepted", member="offer"
+        f"entry {offer} is not a tariff that this participant offered, was offered, or accepted", member="offer"
     )
 
 

@@ -158,7 +158,7 @@ class CodeFlow:
     def opened(self, client: str, request_uri: str, now: float) -> tuple[PushedRequest, str]:
         """The request that a browser brings, and the ticket that it goes on with. Raises BadToken.
 
-        A page that is loaded twice is no second authorization: the ticket keeps the request's own `jti`, which is used up
+        A page that is loaded twice is not a second authorization: the ticket keeps the request's own `jti`, which is used up
         when the customer has answered.
         """
         claims = self._opened("pushed", request_uri.removeprefix(REQUEST_URI), now, PAR_SECONDS)
@@ -311,7 +311,7 @@ REFRESH_SECONDS: Final = 400 * 86_400
 
 
 def _typ(use: str) -> str:
-    """A token signed for one use is refused for any other, and is no access token."""
+    """A token signed for one use is refused for any other, and is not an access token."""
     return f"consent-ledger-{use}+jwt"
 
 
