@@ -1,7 +1,7 @@
 """The authorization code flow (RFC 6749 §4.1, RFC 7636, RFC 9126, RFC 9207, JARM), as FAPI 2.0 narrows it.
 
 Nothing is stored: what a browser carries from one step to the next was signed here, is good for one purpose and some
-minutes, and is used once. Who agreed to what is in the log: a code is given for a consent that is active at this moment.
+minutes, and is used once. The log says who agreed to what: a code is given for a consent that is active at this moment.
 """
 
 from __future__ import annotations
