@@ -53,6 +53,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "key": CommandPlace(
         "api.cli.log_keys", "log_keys", "The log's own key, and the one that takes its place.", group=True
     ),
+    "set": CommandPlace("api.cli.sets", "sets", "The set of logs that this one is the head log of.", group=True),
     "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "risk": CommandPlace("api.cli.risks", "risks", "Alerts about who reads what.", group=True),
