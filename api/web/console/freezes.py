@@ -23,6 +23,7 @@ from ledger.documents import document_of
 from ledger.entries.scope import Scope
 from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
 from ledger.orders import FreezeLifted, FreezeOrdered
+from ledger.queries.remit import Remit
 from ledger.supervision import OPERATOR
 
 router = APIRouter(include_in_schema=False, prefix="/console/freezes")
@@ -44,8 +45,10 @@ def look(sent: OrderersForm) -> Response:
     desk = sent.desk
     try:
         wish = _wish(sent)
+        if desk.staff.role == "regulator":
+            desk.office.remits.get(desk.staff.participant, Remit()).check_order(wish.scope)
         return _confirm(desk, wish, preview(desk, wish.scope))
-    except (InvalidInput, Refused) as error:
+    except (InvalidInput, Refused, NotPermitted) as error:
         return _page(desk, error)
 
 
