@@ -93,6 +93,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "attestation": CommandPlace(
         "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
     ),
+    "case": CommandPlace("api.cli.cases", "cases", "Cases that one authority hands to another.", group=True),
     "partner": CommandPlace(
         "api.cli.joining", "joining", "Coming in by an invitation, changing keys, stopping.", group=True
     ),

@@ -25,6 +25,23 @@ def cases(site: Consoles) -> dict[str, str]:
     return found
 
 
+def handover(site: Consoles) -> int:
+    """A case that the first regulator has handed to the second one, recorded once: the index of the hand-over."""
+    ledger, opened = site.world.ledger, int(cases(site)["rita"])
+    for known in ledger.registry.handovers.of_disclosure(opened):
+        return known.index
+    said = site.world.parties["regulator-1"].sign(
+        "case.hand_over",
+        basis="gdpr-61",
+        disclosure=opened,
+        handover_id="case-1-to-2",
+        pack_hash=b64u(bytes(32)),
+        scope={},
+        to="regulator-2",
+    )
+    return ledger.submit_and_wait(ledger.prepare(said))[0].index
+
+
 def alerts(site: Consoles) -> dict[str, str]:
     """An alert about a consent of each party, recorded once."""
     if "alert of active" not in site.entries:
