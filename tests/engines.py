@@ -15,7 +15,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -29,6 +28,7 @@ import pytest
 from psycopg import sql
 
 from tests.conformance import lacking
+from tests.ports import free_port
 
 DEBIAN = Path("/usr/lib/postgresql")
 SETTINGS = {
@@ -118,12 +118,6 @@ def _reachable(programs: Path, folder: Path, owner: pwd.struct_passwd | None) ->
     return programs
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start(programs: Path, folder: Path) -> Server:
     """Make a cluster in `folder` (empty, short path) and start it; raises RuntimeError with the server's own words."""
     owner = _owner()
@@ -138,7 +132,7 @@ def start(programs: Path, folder: Path) -> Server:
     flags = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
     for attempt in range(3):
         # Another process may take the port between our look and the server's bind: look again.
-        server = Server(programs, folder, _free_port(), owner)
+        server = Server(programs, folder, free_port(), owner)
         options = f"-k {folder} -c listen_addresses=127.0.0.1 -p {server.port} {flags}"
         try:
             server.run("pg_ctl", "start", "-w", "-t", "60", "-D", cluster, "-l", str(folder / "log"), "-o", options)

@@ -63,19 +63,6 @@ def passkey(key: KeyPair) -> bytes:
     return cbor2.dumps({1: 2, 3: -7, -1: 1, -2: x, -3: unb64u(key.jwk["y"])})
 
 
-class SteppingClock:
-    """A clock that goes only when told to."""
-
-    def __init__(self, now: int = 1_800_000_000_000) -> None:
-        self._now = now
-
-    def now(self) -> int:
-        return self._now
-
-    def advance(self, *, seconds: float) -> None:
-        self._now += int(seconds * 1000)
-
-
 @dataclass(frozen=True)
 class Submission:
     """A statement with what travels beside it, and where it is posted."""

@@ -1,4 +1,4 @@
-"""The commands about what participants owe each other: `usage`. The bundle is audited on the way."""
+"""The commands about what participants owe each other: `usage`, `datamap`. The bundle is audited on the way."""
 
 # ruff: noqa: PLC0415 - each command loads what it needs, so that a short one starts fast
 from __future__ import annotations
@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from verifier.auditing import audit_bundle
-from verifier.errors import CannotCheck, Code
-from verifier.inputs import read_file
+from verifier.errors import CannotCheck, Code, Refuted
+from verifier.inputs import conclude, read_file
 from verifier.telling.result import Result
 
 if TYPE_CHECKING:
@@ -53,6 +53,37 @@ def usage(arguments: argparse.Namespace, result: Result) -> Result:
         result.lines += lines
         if not fits:
             _refute(result)
+    return result
+
+
+def datamap(arguments: argparse.Namespace, result: Result) -> Result:
+    """Whether a file is a holder's data map, and which entry of a bundle commits to it."""
+    from verifier.rules.data_maps import MAX_MAP, find_entry, read_map
+    from verifier.telling.mapped import told_map
+    from verifier.telling.terminal import Bar
+
+    if arguments.no_evidence:
+        raise CannotCheck("--no-evidence: the hash of a data map stands in the evidence")
+    try:
+        given = read_map(read_file(arguments.map, result, MAX_MAP))
+    except Refuted as refusal:
+        result.findings.refuse(refusal, file=arguments.map)
+        return conclude(result, False)
+    auditors: list[Auditor] = []
+    bar = Bar(sys.stderr)
+    try:
+        audit_bundle(arguments, result, bar, prepare=auditors.append)
+    finally:
+        bar.clear()
+    replay = auditors[0].replay
+    try:
+        index = find_entry(given, replay.registry.orders.partners.published)
+    except Refuted as refusal:
+        if replay.matching.missing:
+            raise CannotCheck("the entry that publishes the map may be one of those that could not be read") from None
+        result.findings.refuse(refusal)
+        return conclude(result, False)
+    result.lines = [*told_map(given, index, arguments.lang)]
     return result
 
 

@@ -114,6 +114,9 @@ def _add_recomputing(add: Callable[..., argparse.ArgumentParser], audit: argpars
     one.add_argument("path", metavar="PATH", help="directory or zip")
     one.add_argument("--statement", type=_index, metavar="INDEX", help="this one alone: it decides the exit status")
     one.add_argument("--list", metavar="FILE", help="the entries that its holder says it counts, an index a line")
+    one = add("datamap", parents=[audit], help="a holder's data map, and the entry that commits to it")
+    one.add_argument("map", metavar="FILE", help="the map as its holder handed it over")
+    one.add_argument("--bundle", required=True, dest="path", metavar="PATH", help="directory or zip")
 
 
 def _age(text: str) -> int:

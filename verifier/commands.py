@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from verifier.auditing import audit_bundle, digest_of
-from verifier.billing import usage
+from verifier.billing import datamap, usage
 from verifier.crypto.backend import Backend, select
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Refuted, refuted
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "completeness",
     "consent",
+    "datamap",
     "evidence",
     "explain",
     "fresh",

@@ -94,6 +94,12 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
         "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
     ),
     "case": CommandPlace("api.cli.cases", "cases", "Cases that one authority hands to another.", group=True),
+    "datamap": CommandPlace(
+        "api.cli.datamaps",
+        "datamaps",
+        "Which fields a holder gives out: by what permission, how grave, how masked.",
+        group=True,
+    ),
     "partner": CommandPlace(
         "api.cli.joining", "joining", "Coming in by an invitation, changing keys, stopping.", group=True
     ),

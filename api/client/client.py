@@ -15,6 +15,7 @@ import msgspec
 from api.client.addresses import Addresses
 from api.client.answers import AnsweredEntry, entries_of, hashes_of, key_leaves_of
 from api.client.errors import ReceiptRefused
+from api.client.legs import leg_of
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
@@ -225,27 +226,23 @@ class LedgerClient:
         """As holder: submit the `access.request` that a recipient has signed and handed over."""
         return (await self.ask("/accesses", question))[0]
 
-    async def release(self, access: VerifiedReceipt, *, rows: int, content: bytes, digest: bytes) -> VerifiedReceipt:
-        """As holder: record what was given out under a decision. `digest`: SHA-256 of `content`."""
-        return await self._leg("release", access, rows, len(content), digest)
+    async def release(
+        self,
+        access: VerifiedReceipt,
+        *,
+        rows: int,
+        content: bytes,
+        digest: bytes,
+        masks: Iterable[str] | None = None,
+    ) -> VerifiedReceipt:
+        """As holder: record what was given out under a decision. `digest`: SHA-256 of `content`; `masks`: those that were
+        applied, None to say nothing of them (they need ruleset 3)."""
+        members = leg_of(access, rows, content, digest, masks)
+        return await self._one("/accesses/release", "access.release", **members)
 
     async def receive(self, access: VerifiedReceipt, *, rows: int, content: bytes, digest: bytes) -> VerifiedReceipt:
         """As recipient: record what arrived under a decision."""
-        return await self._leg("receive", access, rows, len(content), digest)
-
-    async def _leg(self, leg: str, access: VerifiedReceipt, rows: int, size: int, digest: bytes) -> VerifiedReceipt:
-        if access.item is None:
-            raise ReceiptRefused(f"entry {access.index} is {access.act}: nothing can be delivered under it")
-        return await self._one(
-            f"/accesses/{leg}",
-            f"access.{leg}",
-            basis=access.index,
-            bytes=size,
-            consent_id=access.item.consent_id,
-            digest=b64u(digest),
-            interaction_id=access.item.interaction_id,
-            rows=rows,
-        )
+        return await self._one("/accesses/receive", "access.receive", **leg_of(access, rows, content, digest))
 
     async def _one(self, path: str, act: str, **members: object) -> VerifiedReceipt:
         return (await self.ask(path, await self.statements.sign(act, **members)))[0]

@@ -9,6 +9,7 @@ from api.guard.masks import MASKS, mask_account, mask_pan
 from api.guard.refusals import REFUSALS, RefusedAccess
 from api.guard.relaying import TokenWay
 from api.guard.replay import AlreadyUsed, MemoryUnavailable, NoRoom, UsedDecisions, UsedInMemory
+from ledger.datamaps import DataMap, parse_map
 
 __all__ = [
     "MASKS",
@@ -21,6 +22,7 @@ __all__ = [
     "BoundToken",
     "ConsentBook",
     "ConsentGuard",
+    "DataMap",
     "GuardedAccess",
     "IntrospectedTokens",
     "KnownAccounts",
@@ -35,5 +37,6 @@ __all__ = [
     "UsedInMemory",
     "mask_account",
     "mask_pan",
+    "parse_map",
     "receipt_header",
 ]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET
 
 from api.client.receipts import VerifiedReceipt
+from api.guard.mapped import OperationMap
 from api.guard.masks import MASKS, masked, passes
 from ledger.entries.terms import Filter
 
@@ -38,6 +39,11 @@ class GuardedAccess:
     """Bounds that every row given out must pass."""
     keep_until: int | None = None
     """When (s) the recipient must have erased what it is given; None: the terms set no limit."""
+    operation: OperationMap | None = dataclasses.field(default=None, compare=False, repr=False)
+    """What the guard's data map says of this operation."""
+    has_map: bool = False
+    """Whether the guard has a data map, which then is to be applied to every answer."""
+    _through_map: list[bool] = dataclasses.field(default_factory=lambda: [False], compare=False, repr=False)
     _tally: list[int] = dataclasses.field(default_factory=lambda: [0], compare=False, repr=False)
 
     @property
@@ -100,6 +106,29 @@ class GuardedAccess:
         for row in rows:
             self._tally[0] += 1
             yield row
+
+    def give(self, body: Any) -> Any:
+        """The answer as it leaves, by the guard's data map: what the access's permissions let out, masked as the decision
+        obliges; what nobody graded stays (docs/spec/partners.md, 9).
+
+        `body`: the whole answer, of mappings, lists, texts, numbers and None. Raises ValueError when the guard has no map, when
+        the map says nothing of this operation, and for a mask that is not known.
+        """
+        if not self.has_map:
+            raise ValueError("the guard has no data map: give it one, or say by `mask` which fields are masked")
+        if self.operation is None:
+            raise ValueError("the data map has no field of this operation: publish a version that grades its fields")
+        left = self.operation.let_out(body, self.masks)
+        self._through_map[0] = True
+        return left
+
+    @property
+    def masks_applied(self) -> tuple[str, ...] | None:
+        """What a recorded release says of masks: those of the decision once the answer went through the map, none if it did
+        not; None where the guard has no map."""
+        if not self.has_map:
+            return None
+        return self.masks if self._through_map[0] else ()
 
     def mask(
         self, record: Mapping[str, Any], fields: Mapping[str, Iterable[str]] | None = None, **named: Iterable[str]

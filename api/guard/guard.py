@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from starlette.applications import Starlette
@@ -31,6 +32,7 @@ from api.client.receipts import VerifiedReceipt, open_receipt
 from api.client.statements import Question, item_of
 from api.guard.access import GuardedAccess, guarded
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER, declared, describe
+from api.guard.mapped import MappedAnswers
 from api.guard.periods import free_after
 from api.guard.recording import NOTE, Recording
 from api.guard.refusals import RefusedAccess, answer
@@ -38,6 +40,7 @@ from api.guard.relaying import TokenWay
 from api.guard.replay import AlreadyUsed, MemoryUnavailable, NoRoom, UsedDecisions, UsedInMemory
 from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
+from ledger.datamaps import DataMap, operation
 from ledger.entries.acts import AccessItem, AccessRequest
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import Statement
@@ -82,13 +85,15 @@ class ConsentGuard:
         strict: bool = False,
         used: UsedDecisions | None = None,
         tokens: TokenWay | None = None,
+        data_map: DataMap | None = None,
         clock: Clock | None = None,
     ) -> None:
         """`client`: the bank's own. `max_age`: seconds for which a decision lets data out. `timeout`: seconds to wait for the
         ledger before the answer is 503.
         `strict`: data leaves only against a fresh receipt that the recipient brings, and only when its release is recorded.
-        `tokens`: recipients that sign no statements may bring a token that is bound to their consent. Raises ValueError for
-        both: such a recipient confirms nothing that it received."""
+        `tokens`: recipients that sign no statements may bring a token that is bound to their consent. `data_map`: which fields
+        of which operation leave, and masked how (`access.give`). Raises ValueError for strictness together with tokens, since
+        such a recipient confirms nothing that it received; and for a map of another holder."""
         if strict and tokens is not None:
             raise ValueError("a strict guard takes receipts only: recipients with tokens need a guard of their own")
         self._client = client
@@ -99,6 +104,9 @@ class ConsentGuard:
         self._strict = strict
         self._used = used or UsedInMemory()
         self._tokens = tokens
+        if data_map is not None and data_map.holder != client.participant:
+            raise ValueError(f"the data map is {data_map.holder}'s, and this bank is {client.participant}")
+        self._mapped = None if data_map is None else MappedAnswers(data_map)
         self._clock = clock or SystemClock()
 
     def install(self, app: Starlette) -> None:
@@ -124,6 +132,10 @@ class ConsentGuard:
         declared(dependency, wanted, strict=self._strict, tokens=self._tokens is not None)
         return dependency
 
+    def lacks_fields_of(self, operation: str) -> bool:
+        """Whether there is a data map, and it says nothing of this operation."""
+        return self._mapped is not None and self._mapped.of(operation, ()) is None
+
     async def check(
         self, request: Request, permissions: tuple[str, ...], *, account: str | None = None
     ) -> GuardedAccess:
@@ -134,6 +146,8 @@ class ConsentGuard:
             access = await self._relayed(self._tokens, request, permissions, account)
         else:
             access = await self._stated(statement, file, request, permissions, account)
+        if self._mapped is not None:
+            access = replace(access, has_map=True, operation=self._mapped.of(_operation(request), access.permissions))
         note = request.scope.get(NOTE)
         if note is None and self._strict:
             raise RuntimeError("a strict guard records releases: call guard.install(app)")
@@ -193,8 +207,10 @@ class ConsentGuard:
             raise RefusedAccess("ACCOUNT_NOT_IN_CONSENT")
         return guarded(receipt, bound.recipient, {reference: held[reference] for reference in asked})
 
-    async def _release(self, receipt: VerifiedReceipt, rows: int, content: bytes, digest: bytes) -> object:
-        return await self._client.release(receipt, rows=rows, content=content, digest=digest)
+    async def _release(self, access: GuardedAccess, content: bytes, digest: bytes) -> object:
+        return await self._client.release(
+            access.receipt, rows=access.rows_given, content=content, digest=digest, masks=access.masks_applied
+        )
 
     def _receipt(self, value: str) -> VerifiedReceipt:
         """The receipt in the header: proved to be in the log, and fresh. Its statement's signature is checked next."""
@@ -329,6 +345,12 @@ def _proved(receipt: VerifiedReceipt) -> AccessItem:
     if receipt.item is None:
         raise RefusedAccess("RECEIPT_INVALID", "the receipt is not one of an access")
     return receipt.item
+
+
+def _operation(request: Request) -> str:
+    """The operation as a data map names it: method, and path with parameters in braces."""
+    path = getattr(request.scope.get("route"), "path", request.url.path)
+    return operation("GET" if request.method == "HEAD" else request.method, path)
 
 
 def _single(request: Request, name: str) -> str | None:

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.client.errors import ClientError
-from api.client.receipts import VerifiedReceipt
 from api.guard.access import GuardedAccess
 from api.guard.describing import RECEIPT_HEADER
 from api.guard.refusals import RefusedAccess, answer
@@ -27,8 +26,8 @@ NOTE: Final = "consent_guard"
 RELEASE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of an answer that strict mode holds back until its release is recorded."""
 
-Release = Callable[[VerifiedReceipt, int, bytes, bytes], Awaitable[object]]
-"""Records a release: receipt, rows, content, SHA-256 of the content."""
+Release = Callable[[GuardedAccess, bytes, bytes], Awaitable[object]]
+"""Records a release: access, content, SHA-256 of the content."""
 
 
 class Recording:
@@ -73,7 +72,7 @@ class Recording:
         digest = hashlib.sha256(content).digest()
         try:
             async with asyncio.timeout(self._timeout):
-                await self._release(access.receipt, access.rows_given, content, digest)
+                await self._release(access, content, digest)
         except (ClientError, TimeoutError):
             log.exception("a release could not be recorded: nothing was given out")
             await self._refuse(scope, receive, send, "the release could not be recorded, so nothing was given out")

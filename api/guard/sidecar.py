@@ -27,6 +27,7 @@ from api.guard.describing import RECEIPT_HEADER
 from api.guard.guard import ConsentGuard
 from api.guard.refusals import MEDIA_TYPE, REFUSALS, RefusedAccess, answer
 from ledger.canonical import b64u
+from ledger.datamaps import operation
 
 ACCESS_HEADER: Final = "Consent-Access"
 REFUSAL_HEADER: Final = "Consent-Refusal"
@@ -89,8 +90,12 @@ class Sidecar:
     """Answers the proxy's questions. Everything that is not a listed route in its one spelling is refused."""
 
     def __init__(self, guard: ConsentGuard, routes: Iterable[GuardedRoute]) -> None:
+        """Raises ValueError for a route of which the guard's data map says nothing: nobody would know what leaves there."""
         self._guard = guard
         self._routes = tuple(routes)
+        for route in self._routes:
+            if guard.lacks_fields_of(operation(route.method, route.path)):
+                raise ValueError(f"the data map has no field of {route.method} {route.path}")
 
     async def decide(self, asked: Request) -> GuardedAccess:
         """Decide a request of a recipient. Raises RefusedAccess."""
@@ -104,7 +109,7 @@ class Sidecar:
         for route in self._routes:
             parameters = route.parameters(asked.method, segments)
             if parameters is not None:
-                asked.scope["path_params"] = dict(parameters)
+                asked.scope.update(path_params=dict(parameters), route=route)
                 return await self._guard.check(asked, route.permissions, account=route.account)
         raise RefusedAccess("ROUTE_UNKNOWN")
 
@@ -228,6 +233,8 @@ def told(access: GuardedAccess) -> str:
         "filters": [{"field": one.field, "op": one.op, "value": one.value} for one in access.filters],
         "keep_until": access.keep_until,
     }
+    if access.operation is not None:
+        said |= access.operation.told_to(access.masks)
     return re.sub(r"[^\x20-\x7e]", _escaped, orjson.dumps(said).decode())
 
 

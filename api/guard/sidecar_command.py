@@ -32,6 +32,7 @@ from api.guard.bound import IntrospectedTokens, LedgerTokens, TokenBook
 from api.guard.guard import ConsentGuard
 from api.guard.relaying import TokenWay
 from api.guard.sidecar import GuardedRoute, Sidecar, sidecar_app
+from ledger.datamaps import parse_map
 from ledger.errors import InvalidInput, LedgerError
 from ledger.notes.keys import parse_vkey
 from ledger.secrets import read_secret
@@ -105,6 +106,8 @@ class SidecarFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder for checkpoints that contradict each other."""
     accounts: AccountsFile | None = None
     tokens: TokensEntry | None = None
+    data_map: str | None = None
+    """A file with the bank's data map: the application is then told which fields to mask, and which to leave out."""
 
 
 def read_config(path: Path) -> SidecarFile:
@@ -139,8 +142,15 @@ def build(config: SidecarFile, folder: Path) -> Starlette:
     directory = Directory(client)
     book = LedgerBook(client, behind, fresh=config.book_seconds)
     way = None if config.tokens is None else _way(config.tokens, client, folder)
-    guard = ConsentGuard(client, directory, book, max_age=config.max_age, timeout=config.timeout, tokens=way)
-    return sidecar_app(Sidecar(guard, routes), _kept_fresh(client, directory))
+    try:
+        mapped = None if config.data_map is None else parse_map((folder / config.data_map).read_bytes())
+        guard = ConsentGuard(
+            client, directory, book, max_age=config.max_age, timeout=config.timeout, tokens=way, data_map=mapped
+        )
+        sidecar = Sidecar(guard, routes)
+    except (ValueError, OSError) as error:
+        raise InvalidInput(str(error)) from None
+    return sidecar_app(sidecar, _kept_fresh(client, directory))
 
 
 def _way(entry: TokensEntry, client: LedgerClient, folder: Path) -> TokenWay:

@@ -29,6 +29,7 @@ from api.tokens.scopes import OPERATOR
 from ledger.canonical import b64u, encode, unb64u
 from ledger.documents import Disclosure, document_of
 from tests.keys import KeyPair
+from tests.ports import loopback
 from tests.world import ORIGIN, Party, Submission, World
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -157,14 +158,6 @@ def serving(app: Any, listening: socket.socket) -> Iterator[None]:
         server.should_exit = True
         thread.join(20)
         listening.close()
-
-
-def loopback() -> socket.socket:
-    """A listening socket on a free port: who connects before the server runs, waits."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(128)
-    return listening
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def test_each_role_enters_where_its_scopes_lead_and_nowhere_else(sqlite_service:
 
 
 def test_fast_routes_answer_as_the_framework_does(sqlite_service: Service) -> None:
-    from tests.api.service import loopback, serving
+    from tests.api.service import serving
+    from tests.ports import loopback
 
     service, world = sqlite_service, sqlite_service.world
     bank, app = world.holder(), world.recipient()

@@ -22,7 +22,7 @@ from ledger.billing.months import month_with, name_of
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
 from tests.client.service import SHOWN, Service, balance_item, running_service, terms_for
-from tests.ledger.kit import HandClock
+from tests.clocks import HandClock
 
 OFFSET = 480
 DAY = 86_400

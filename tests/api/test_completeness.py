@@ -17,8 +17,9 @@ from ledger.entries.leaf import consent_chain
 from ledger.queries.completeness import MEDIA_TYPE
 from ledger.receipts import check_receipt
 from tests.api.service import Service
+from tests.clocks import HandClock
 from tests.ledger.merkle.patricia import verify_present
-from tests.world import ConsentInWorld, Party, SteppingClock, World, record_index_head, running_ledger
+from tests.world import ConsentInWorld, Party, World, record_index_head, running_ledger
 
 
 def consent_of(world: World) -> tuple[Party, Party, ConsentInWorld]:
@@ -77,7 +78,7 @@ def test_a_regulator_sees_all_findings_and_parties_their_own(service: Service, m
 
 
 def test_reports_write_themselves_hourly_while_there_is_anything_new(sqlite_url: str, tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with running_ledger(sqlite_url, tmp_path, clock=clock) as ledger:
         world = World(ledger, clock)
         recipient, _, consent = consent_of(world)

@@ -11,16 +11,17 @@ from api.explaining.words import ASSERTED, REASONS
 from ledger.entries.asserted import Asserted
 from ledger.errors import NotFound
 from ledger.policy.reasons import Reason
-from tests.world import DAY, Party, SteppingClock, World, running_world
+from tests.clocks import HandClock
+from tests.world import DAY, Party, World, running_world
 
 
 @pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def world(sqlite_url: str, tmp_path: Any, clock: SteppingClock) -> Any:
+def world(sqlite_url: str, tmp_path: Any, clock: HandClock) -> Any:
     with running_world(sqlite_url, tmp_path, clock=clock) as made:
         yield made
 
@@ -92,7 +93,7 @@ def test_an_allowed_access_and_a_leg_are_explained_too(world: World, bank: Party
 
 
 def test_a_step_is_told_with_its_row_and_the_status_it_came_from(
-    world: World, bank: Party, app: Party, clock: SteppingClock
+    world: World, bank: Party, app: Party, clock: HandClock
 ) -> None:
     consent, submission = app.request(bank, expires_at=clock.now() // 1000 + DAY)
     [asked] = world.record(submission)

@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import encode
-from tests.api.service import Service, TokenClient, loopback, running_service, serving
+from tests.api.service import Service, TokenClient, running_service, serving
 from tests.keys import KeyPair
+from tests.ports import loopback
 from tests.world import reference
 
 

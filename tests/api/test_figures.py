@@ -25,6 +25,7 @@ from api.node.settings import Settings
 from api.server.figures import FiguresDoor, figures_path, neighbours
 from tests.api.service import running_service
 from tests.conformance import ROOT
+from tests.ports import free_port
 from tests.world import ORIGIN
 
 PATIENCE = 90.0
@@ -43,13 +44,10 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 @contextmanager
 def node(folder: Path, workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = Settings(state_dir=folder, port=port, index_interval_ms=0)
+    settings = Settings(state_dir=folder, port=free_port(), index_interval_ms=0)
     initialise(settings, ORIGIN)
     environment = {**os.environ, "CONSENT_LEDGER_METRICS_OPEN": "true", "CONSENT_LEDGER_LOG_LEVEL": "error"}
-    command = [sys.executable, "-m", "api.cli.main", "serve", "--state", str(folder), "--port", str(port)]
+    command = [sys.executable, "-m", "api.cli.main", "serve", "--state", str(folder), "--port", str(settings.port)]
     process = subprocess.Popen([*command, "--workers", str(workers)], cwd=ROOT, env=environment)
     try:
         until(lambda: httpx2.get(f"{settings.base_url}/health/ready").status_code == 200, "the node is ready")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,12 @@ import pytest
 from api.node.building import initialise
 from api.node.settings import Settings
 from tests.api.fleet import await_until, fleet, is_ready
+from tests.ports import free_port
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = Settings(state_dir=tmp_path / "state", port=port)
+    settings = Settings(state_dir=tmp_path / "state", port=free_port())
     initialise(settings, "ledger.example/fleet")
     return settings
 

@@ -21,7 +21,8 @@ from api.http.refusals import BadRequest
 from api.http.wire import Receive, Reply, Scope, Send, read_all, visit_of
 from api.node.metrics import HttpFigures
 from api.server.observing import Observed
-from tests.api.service import Service, loopback
+from tests.api.service import Service
+from tests.ports import loopback
 
 POST = "POST /accesses HTTP/1.1\r\nHost: ledger.example\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
 

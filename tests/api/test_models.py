@@ -22,8 +22,8 @@ from ledger.errors import Unavailable
 from ledger.queries.scoring import AlertReader, recorded_alerts
 from ledger.scoring.model import MODEL_LIMIT
 from ledger.scoring.seen import DAY_MS, HOUR_MS
+from tests.clocks import HandClock
 from tests.ledger.habits import PLAN, a_night_of_scraping, ordinary_days, trained_on
-from tests.ledger.kit import HandClock
 from tests.ledger.supervised import Place, supervised
 from tests.verdicts import audited
 from verifier.rules.alerts import NO_MODEL
@@ -95,10 +95,10 @@ def test_a_trained_model_is_approved_raises_alerts_and_is_judged_by_the_verifier
     assert [(said["model"], said["score"], said["about"]["id"]) for said in given] == [("m-1", 1_000, "fintech-b")]
     place.node.clock.advance(seconds=120)
     place.node.grant()
-    whole = audited(place, tmp_path / "whole", models.read).findings
+    whole = audited(place.node.ledger, tmp_path / "whole", models.read).findings
     assert ([*map(str, whole.defects)], [*whole.unchecked]) == ([], [])
     assert whole.checked["alerts"] == len(recorded_alerts(ledger.store))
-    without = audited(place, tmp_path / "without").findings
+    without = audited(place.node.ledger, tmp_path / "without").findings
     assert ([*map(str, without.defects)], dict(without.unchecked)) == ([], {NO_MODEL: 1}), "not checked, and it says so"
 
 
@@ -120,14 +120,14 @@ def test_a_hidden_and_an_invented_alert_of_a_model_are_refuted(place: Place, tmp
             place.document("alert.raised", score=alert.score, **said)
     place.node.clock.advance(seconds=120)
     place.node.grant()
-    told = audited(place, tmp_path / "hidden", folder.read).findings
+    told = audited(place.node.ledger, tmp_path / "hidden", folder.read).findings
     assert [(str(one.code), one.place.index) for one in told.defects] == [("INCOMPLETE", hidden.at_index)]
     invented = place.document(
         "alert.raised",
         **{**said, "rule": "model", "at_index": hidden.at_index, "model": "m-1", "features": list(hidden.features)},
         score=hidden.score - 1,
     ).index
-    told = audited(place, tmp_path / "invented", folder.read).findings
+    told = audited(place.node.ledger, tmp_path / "invented", folder.read).findings
     assert ("CONSENT_INVALID", invented) in {(str(one.code), one.place.index) for one in told.defects}
 
 

@@ -27,6 +27,7 @@ from api.node.settings import Settings
 from ledger.app import Ledger
 from tests.bench.statements import Crowd
 from tests.engines import Server, postgres_programs, start
+from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 ORIGIN: Final = "bench.example/1"
@@ -146,13 +147,6 @@ def _listens(process: psutil.Process) -> bool:
 
 def _words(process: psutil.Process) -> str:
     return " ".join(process.cmdline())
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -21,24 +21,14 @@ from api.guard import (
     UsedDecisions,
 )
 from ledger.canonical import unb64u
-from ledger.clock import SystemClock
 from tests.client.service import Service, active_consent, balance_item
+from tests.clocks import ClockAhead
 
 ROWS = [
     {"booked": 100, "direction": "credit", "card": "4000123412341234"},
     {"booked": 200, "direction": "debit", "card": "4000123412341234"},
     {"booked": 300, "direction": "credit", "card": "4000123412341234"},
 ]
-
-
-class LateClock:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self.ahead = 0
-
-    def now(self) -> int:
-        return SystemClock().now() + self.ahead
 
 
 @dataclass
@@ -51,7 +41,7 @@ class Scene:
     http: httpx2.AsyncClient
     consent_id: str
     account: str
-    clock: LateClock
+    clock: ClockAhead
     book: dict[str, dict[str, str]] = field(default_factory=dict)
     doors: list[httpx2.AsyncClient] = field(default_factory=list)
     """The bank's processes; `http` is the first."""
@@ -109,7 +99,7 @@ async def at_the_bank(
     service: Service, story: Story, *, used: Sequence[UsedDecisions | None] = (None,), **terms: Any
 ) -> None:
     """A story at the bank; `used`: the memory of each of its processes."""
-    pseudonyms, consent_id, clock = Pseudonyms.generate(), str(uuid.uuid4()), LateClock()
+    pseudonyms, consent_id, clock = Pseudonyms.generate(), str(uuid.uuid4()), ClockAhead()
     book: dict[str, dict[str, str]] = {}
     async with (
         service.client("bank-a") as bank,

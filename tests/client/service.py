@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from ledger.canonical import unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
+from tests.ports import free_port, loopback
 from tests.world import ORIGIN
 
 NOTICE = b"We show you your spending by category."
@@ -33,10 +33,7 @@ IN_A_HURRY = Patience(tries=3, first_pause=0.001, longest_pause=0.002)
 @contextmanager
 def serving(app: Any, port: int = 0) -> Iterator[str]:
     """Any ASGI application on a loopback socket of its own; its base address."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
-    listening.listen(128)
+    listening = loopback(port)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -109,9 +106,7 @@ def running_service(
     database_url: str, folder: Path, *, clock: Clock | None = None, **settings: Any
 ) -> Iterator[Service]:
     """A new log behind the real application, with one bank and two recipients. `clock`: what the log's time follows."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     quiet = {"index_interval_ms": 0}  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=port, **(quiet | settings))
@@ -120,10 +115,7 @@ def running_service(
     config = uvicorn.Config(create_app(node), port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     started = threading.Event()
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
-    listening.listen(128)
+    listening = loopback(port)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     node.start()
     thread.start()

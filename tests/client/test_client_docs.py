@@ -11,6 +11,7 @@ import pytest
 
 from tests.client.packaged import ROOT, write_client
 from tests.client.walk import Walk, guarded, programs, receipt
+from tests.datamaps import bank_map
 
 
 @pytest.fixture
@@ -39,6 +40,8 @@ def test_the_pages_lead_to_a_receipt_and_a_guarded_route(walk: Walk) -> None:
         assert (walk.folder / "app-1-statement.pem").stat().st_mode & 0o077 == 0
         answer = guarded(walk, stack)
         walk.program("with_tokens.py")
+        (walk.folder / "accounts-1.json").write_bytes(bank_map().encoded())
+        walk.program("with_map.py")
     assert answer.startswith("200 ")
     assert answer.strip().endswith("True"), "the receipt comes with the data"
     assert "Coffee" not in answer, "the customer shares what comes in only"

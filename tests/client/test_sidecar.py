@@ -14,12 +14,13 @@ import httpx2
 import pytest
 
 from api.client import Directory, LedgerClient, Patience, Pseudonyms, open_receipt, request_digest
-from api.guard import RECEIPT_HEADER, STATEMENT_HEADER, ConsentGuard, KnownAccounts, LedgerBook
+from api.guard import RECEIPT_HEADER, STATEMENT_HEADER, ConsentGuard, DataMap, KnownAccounts, LedgerBook
 from api.guard.sidecar import ACCESS_HEADER, REFUSAL_HEADER, GuardedRoute, Sidecar, sidecar_app, told
 from api.guard.sidecar_command import main, read_config
 from ledger.canonical import unb64u
 from ledger.errors import InvalidInput
 from tests.client.service import Service, active_consent, balance_item, running_service
+from tests.datamaps import bank_map
 
 ROUTES = (
     GuardedRoute("GET", "/accounts/{account}/balances", ("ReadBalances",), "account"),
@@ -74,13 +75,20 @@ class Scene:
         return await self.sidecar.request(method, f"/envoy{address or self.path()}", headers=headers, **options)
 
 
-def play(service: Service, story: Callable[[Scene], Coroutine[Any, Any, None]], **terms: Any) -> None:
+def play(
+    service: Service,
+    story: Callable[[Scene], Coroutine[Any, Any, None]],
+    *,
+    data_map: DataMap | None = None,
+    routes: tuple[GuardedRoute, ...] = ROUTES,
+    **terms: Any,
+) -> None:
     async def run() -> None:
         pseudonyms, consent_id = Pseudonyms.generate(), str(uuid.uuid4())
         async with service.client("bank-a") as bank, service.client("app-1") as app:
             account = await active_consent(bank, app, consent_id, pseudonyms, **terms)
             book = LedgerBook(bank, KnownAccounts(pseudonyms, ["account-0", "account-1"]), fresh=0)
-            sidecar = Sidecar(ConsentGuard(bank, Directory(bank), book), ROUTES)
+            sidecar = Sidecar(ConsentGuard(bank, Directory(bank), book, data_map=data_map), routes)
             transport = httpx2.ASGITransport(sidecar_app(sidecar))
             async with httpx2.AsyncClient(transport=transport, base_url="http://sidecar") as http:
                 await story(Scene(bank, app, http, pseudonyms, consent_id, account))
@@ -115,6 +123,19 @@ def test_both_proxies_are_told_what_may_be_given_out(service: Service) -> None:
         history_from=60,
         permissions=["ReadAccountsBasic", "ReadTransactionsCredits", "ReadTransactionsDetail"],
     )
+
+
+def test_with_a_data_map_the_application_is_told_which_fields_to_mask_and_which_to_leave_out(service: Service) -> None:
+    async def story(scene: Scene) -> None:
+        answer = await scene.nginx(
+            scene.statement("transactions", "ReadTransactionsDetail"), scene.path("transactions")
+        )
+        assert answer.status_code == 200
+        access = json.loads(answer.headers[ACCESS_HEADER])
+        assert access["masked"] == {"pan": ["/*/card"]}
+        assert access["withheld"] == ["/*/kyc"]
+
+    play(service, story, data_map=bank_map(kyc="ReadParty"), routes=ROUTES[:2], permissions=["ReadTransactionsDetail"])
 
 
 def test_once_the_customer_has_stopped_the_next_request_is_refused(service: Service) -> None:

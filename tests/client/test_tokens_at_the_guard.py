@@ -25,8 +25,9 @@ from api.guard.sidecar_command import build, read_config
 from ledger.canonical import b64u, unb64u
 from ledger.errors import InvalidInput
 from tests.api.service import assertion, dpop_proof
-from tests.client.bank import Book, LateClock, bank_application, reason, receipt_in
+from tests.client.bank import Book, bank_application, reason, receipt_in
 from tests.client.service import Service, active_consent, running_service
+from tests.clocks import ClockAhead
 from tests.keys import KeyPair
 
 BANK = "https://bank.example"
@@ -66,7 +67,7 @@ class Scene:
     http: httpx2.AsyncClient
     consent_id: str
     account: str
-    clock: LateClock
+    clock: ClockAhead
     service: Service
     issued: Issued
     key: KeyPair = field(default_factory=lambda: KeyPair.generate("ES256"))
@@ -115,7 +116,7 @@ Story = Callable[[Scene], Coroutine[Any, Any, None]]
 
 def play(service: Service, story: Story, *, own: bool = False, certificate: str | None = None, **terms: Any) -> None:
     async def run() -> None:
-        pseudonyms, consent_id, clock, issued = Pseudonyms.generate(), str(uuid.uuid4()), LateClock(), Issued()
+        pseudonyms, consent_id, clock, issued = Pseudonyms.generate(), str(uuid.uuid4()), ClockAhead(), Issued()
         async with service.client("bank-a") as bank, service.client("app-1") as app:
             account = await active_consent(bank, app, consent_id, pseudonyms, **terms)
             server = IntrospectedTokens(
@@ -348,7 +349,7 @@ def test_behind_a_proxy_a_token_opens_the_same_door(service: Service) -> None:
             route = GuardedRoute("GET", "/accounts/{account}/balances", ("ReadBalances",), "account")
             transport = httpx2.ASGITransport(sidecar_app(Sidecar(guard, (route,))))
             async with httpx2.AsyncClient(transport=transport, base_url="http://sidecar") as http:
-                scene = Scene(bank, app, http, consent_id, account, LateClock(), service, Issued())
+                scene = Scene(bank, app, http, consent_id, account, ClockAhead(), service, Issued())
                 token = scene.token()
                 said = {"X-Original-Method": "GET", "X-Original-URI": scene.path(), "X-Original-Body": "/"}
                 answer = await http.get("/nginx", headers=said | scene.headers(token))

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.ports import free_port
+
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLE_KEY = re.compile(r"ledger\.example/1\+d2b1a0f3\+Ab…")
@@ -48,13 +50,6 @@ def commands(page: str, program: str) -> list[list[str]]:
 def replaced(text: str, words: Mapping[str, str]) -> str:
     """A text with some words in place of others."""
     return re.sub("|".join(words), lambda match: words[match[0]], text) if words else text
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import httpx2
@@ -12,6 +11,7 @@ from api.node.building import KeyPlaces, initialise
 from api.node.settings import Settings
 from tests.api.fleet import await_until, fleet, is_ready
 from tests.custody.softhsm import PIN, SoftToken
+from tests.ports import free_port
 
 pytestmark = pytest.mark.hsm
 
@@ -24,10 +24,7 @@ def why_not_ready(settings: Settings) -> str:
 def test_a_served_node_says_that_its_token_is_away_and_resumes_when_it_is_back(
     token: SoftToken, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = Settings(state_dir=tmp_path / "state", port=port, workers=2)
+    settings = Settings(state_dir=tmp_path / "state", port=free_port(), workers=2)
     initialise(
         settings, "ledger.example/hsm", KeyPlaces(*(token.uri(name) for name in ("log", "kek", "token", "event")))
     )

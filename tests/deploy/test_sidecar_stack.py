@@ -24,6 +24,7 @@ from api.client import Pseudonyms, open_receipt, request_digest
 from api.guard import RECEIPT_HEADER, STATEMENT_HEADER
 from ledger.canonical import unb64u
 from tests.client.service import Service, active_consent, balance_item, running_service
+from tests.ports import free_port
 
 pytestmark = pytest.mark.stack
 
@@ -32,13 +33,6 @@ SAMPLES = ROOT / "deploy" / "samples"
 PATIENCE = 90.0
 BUILT = Path(os.environ.get("SIDECAR_SAMPLES", "/nonexistent"))
 """Where scripts/test-sidecar has put the built samples."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey, TokenSigner
 from ledger.queries.events import Delivery, EventQueries
 from ledger.storage.events import EventStore
-from tests.world import Party, SteppingClock, World, running_world
+from tests.clocks import HandClock
+from tests.world import Party, World, running_world
 
 ISSUER = "https://ledger.example"
 
@@ -123,7 +124,7 @@ class Office:
     """A world, and what tells its participants."""
 
     world: World
-    clock: SteppingClock
+    clock: HandClock
     events: Events
     senders: list[EventSender] = field(default_factory=list)
 
@@ -164,7 +165,7 @@ class Office:
 
 @contextmanager
 def running_office(database_url: str, folder: Path) -> Iterator[Office]:
-    clock = SteppingClock()
+    clock = HandClock()
     with running_world(database_url, folder, clock=clock) as world:
         ledger = world.ledger
         signer = TokenSigner.make(folder / "events.key")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from api.events.sender import CLAIM_MS, LEASE_MS
+from tests.clocks import HandClock
 from tests.events.kit import Office, Receiver, no_such_name
-from tests.world import SteppingClock
 
 
 def test_two_senders_tell_everything_once(office: Office, receiver: Receiver) -> None:
@@ -14,7 +14,7 @@ def test_two_senders_tell_everything_once(office: Office, receiver: Receiver) ->
     for _ in range(4):
         world.record(bank.step("revoke", world.active_consent(app, bank)))
     # The second one's clock is far ahead: for it, the first one's lease is over, so that both work at the same time.
-    ahead = SteppingClock(office.clock.now() + 2 * LEASE_MS)
+    ahead = HandClock(office.clock.now() + 2 * LEASE_MS)
     office.tell(office.sender(), office.sender(clock=ahead), office.sender())
     office.tell()
     heard = [one.claims["jti"] for one in receiver.all()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 
 from structlog.testing import capture_logs
@@ -21,13 +20,8 @@ from ledger.storage.events import DeliveryState
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 from tests.events.kit import Office, Receiver, receiving, verified
+from tests.ports import free_port
 from tests.world import reference
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_revocation_reaches_the_recipient_and_its_acknowledgement_is_kept(office: Office, receiver: Receiver) -> None:
@@ -133,7 +127,7 @@ def test_the_other_party_is_told_and_never_the_one_who_signed(sqlite_office: Off
 def test_a_dead_endpoint_is_tried_ever_more_rarely_escalated_and_at_last_given_up(office: Office) -> None:
     world = office.world
     bank, app = world.holder(), world.recipient()
-    office.endpoint(app, f"http://127.0.0.1:{closed_port()}/")
+    office.endpoint(app, f"http://127.0.0.1:{free_port()}/")
     world.active_consent(app, bank)
     begun = office.clock.now()
     waits = []
@@ -161,7 +155,7 @@ def test_a_dead_endpoint_is_tried_ever_more_rarely_escalated_and_at_last_given_u
         assert [heard.claims["sub"].split("/")[-1] for heard in alive.all()][-1] == second.consent_id
     assert {one.state for one in office.deliveries(app)} == {DeliveryState.ACKNOWLEDGED}
 
-    office.endpoint(app, f"http://127.0.0.1:{closed_port()}/")
+    office.endpoint(app, f"http://127.0.0.1:{free_port()}/")
     world.record(bank.step("revoke", second))
     office.tell()
     office.clock.advance(seconds=GIVE_UP_MS / 1000)

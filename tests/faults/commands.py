@@ -45,6 +45,11 @@ class Place:
         path.write_text('{"freeze": {}}')
         return str(path)
 
+    def openapi(self) -> str:
+        path = self.folder / "openapi.json"
+        path.write_text('{"paths": {}}')
+        return str(path)
+
     def setup(self) -> str:
         path = self.folder / "gateway.toml"
         path.write_text('[holders.bank-of-setup]\nname = "Bank of the setup"\n')
@@ -269,6 +274,18 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("partner", "rotate"): [_own()],
     ("partner", "suspend"): [_own("--reason", "test")],
     ("attestation", "approve"): [Run(_said("bank-a", "0", *OFFICERS), ends=(1,))],
+    ("datamap", "propose"): [
+        Run(lambda place: [place.openapi(), "--out", str(place.folder / "proposed.json")], on_state=False)
+    ],
+    ("datamap", "publish"): [
+        Run(
+            lambda place: [place.draft(), "--as", str(place.own()), "--out", str(place.folder / "map.json")],
+            ends=(1,),
+            on_state=False,
+        )
+    ],
+    ("datamap", "drift"): [Run(lambda place: [place.openapi(), place.draft()], ends=(1,), on_state=False)],  # no map
+    ("datamap", "list"): [_own()],
     ("tariff", "offer"): [Run(lambda place: [place.jwk(), "--as", str(place.own())], ends=(1,), on_state=False)],
     ("tariff", "accept"): [_own("0")],
     ("tariff", "end"): [_own("0", "--reason", "ended", "--from", "4000000000")],

@@ -17,9 +17,10 @@ from sqlalchemy import create_engine, select
 from ledger.assembly import NodeConfig, open_ledger
 from ledger.canonical import b64u, unb64u
 from ledger.storage.tables import entries
+from tests.clocks import HandClock
 from tests.conformance import ROOT
 from tests.ledger.auditing import audit
-from tests.ledger.kit import FINTECH, HandClock, Node, running
+from tests.ledger.kit import FINTECH, Node, running
 
 INTERVAL = 20
 """Milliseconds between index-heads: some of the kills fall into one."""

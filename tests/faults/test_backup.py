@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,12 +15,11 @@ from sqlalchemy import create_engine, make_url
 from api.checking import Findings, examine
 from ledger.app import Ledger
 from ledger.assembly import open_ledger
-from ledger.bundle import DirectoryTarget, Disclose, export_bundle
 from ledger.errors import NotFound, Rollback
 from ledger.storage.tables import entries
-from tests.conformance import ROOT
 from tests.engines import Server
 from tests.ledger.kit import Node, running
+from tests.verdicts import verdict
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
@@ -86,13 +83,6 @@ def tool(engine_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Too
 
 def checked(ledger: Ledger) -> Findings:
     return examine(ledger.store, ledger.keystore, ledger.vkey)
-
-
-def verdict(ledger: Ledger, bundle: Path) -> subprocess.CompletedProcess[str]:
-    """What the independent verifier says of a full bundle."""
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(bundle), disclose=Disclose.full())
-    command = [sys.executable, "-m", "verifier.cli", "bundle", str(bundle), "--policy", str(bundle / "policy")]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_backup_of_all_that_was_signed_is_restored_and_the_log_continues(

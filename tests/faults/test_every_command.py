@@ -30,7 +30,7 @@ from tests.faults.commands import COMMANDS, ELSEWHERE, Place, Run, every_command
 from tests.faults.killed import stored
 from tests.faults.nursery import Child, Nursery, nursery
 from tests.ports import free_port
-from tests.verdicts import audited_by_command
+from tests.verdicts import verdict_on
 from tests.world import ConsentInWorld, Party, World
 
 WRITERS = 3
@@ -191,7 +191,7 @@ def test_no_command_beside_a_busy_server_costs_an_acknowledged_entry_when_the_se
     assert acknowledged >= 3 * BUSY * len(runs())
     assert here.lost() == {}
     assert here.nursery.heard.read_text() == "", "opened behind SQLite's back"
-    verdict = audited_by_command(here.settings, tmp_path / "verdict")
+    verdict = verdict_on(here.settings, tmp_path / "verdict")
     assert verdict.returncode == 0, verdict.stdout
 
 
@@ -223,9 +223,9 @@ def test_the_documented_backup_beside_a_busy_server_costs_nothing_and_is_whole(t
                 held = stored(f"sqlite:///{copy}")
                 assert all(held[unb64u(jti)] == [index] for jti, index in told.items())
     assert here.nursery.heard.read_text() == ""
-    assert audited_by_command(here.settings, tmp_path / "verdict").returncode == 0
+    assert verdict_on(here.settings, tmp_path / "verdict").returncode == 0
     restored = replace_databases(here.settings, copies)
-    verdict = audited_by_command(restored, tmp_path / "verdict-of-the-copy")
+    verdict = verdict_on(restored, tmp_path / "verdict-of-the-copy")
     assert verdict.returncode == 0, verdict.stdout
 
 

@@ -33,7 +33,7 @@ from tests.faults.commands import Place, runs, words
 from tests.faults.killed import stored
 from tests.faults.nursery import nursery
 from tests.ports import free_port
-from tests.verdicts import audited_by_command
+from tests.verdicts import verdict_on
 from tests.world import ConsentInWorld, Party, Submission, World
 
 WRITERS = 40
@@ -217,7 +217,7 @@ def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
     rows = stored(engine_url)
     indexes = {jti: index for jti, (index, _) in told.acknowledged.items()} | told.repeated
     assert {jti: rows[unb64u(jti)] for jti in indexes} == {jti: [index] for jti, index in indexes.items()}
-    verdict = audited_by_command(settings, tmp_path / "bundle")
+    verdict = verdict_on(settings, tmp_path / "bundle")
     assert verdict.returncode == 0, verdict.stdout
     on_the_doomed = allowed_on(settings, consents[0].consent_id, holder.id)
     assert on_the_doomed

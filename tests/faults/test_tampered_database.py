@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ledger.assembly import open_ledger
-from ledger.bundle import DirectoryTarget, Disclose, export_bundle
-from tests.conformance import ROOT
+from tests.verdicts import verdict
 from tests.world import node_config, running_world
 
 VICTIM = 9
@@ -94,18 +92,6 @@ def audited(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     """Export the log as it stands, and ask the independent verifier."""
     ledger = open_ledger(node_config(f"sqlite:///{folder / 'ledger.sqlite'}", folder))
     try:
-        bundle = folder / name
-        export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(bundle), disclose=Disclose.full())
+        return verdict(ledger, folder / name, "--json")
     finally:
         ledger.stop()
-    command = [
-        sys.executable,
-        "-m",
-        "verifier.cli",
-        "bundle",
-        str(bundle),
-        "--policy",
-        str(bundle / "policy"),
-        "--json",
-    ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

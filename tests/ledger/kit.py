@@ -16,9 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import rsa
 from nacl.signing import SigningKey
 
 import migrations
@@ -29,28 +27,15 @@ from ledger.catalogue import OPENS_UNDER
 from ledger.documents import key_added, registration
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.planning.commands import Recorded, SubmitStatement
+from tests.clocks import NOW, HandClock
+from tests.keys import KeyPair
 from tests.ledger.merkle.reference import ReferenceTree
 
 ORIGIN = "ledger.example/1"
-NOW = 1_800_000_000_000
-"""Where the tests' clock begins: milliseconds, 2027-01-15 08:00 UTC."""
 BANK, FINTECH, STRANGER, OTHER_BANK = "bank-a", "fintech-b", "fintech-c", "bank-d"
 TERMS_TAG = b"consent-ledger/v1/terms\0"
 
 Document = dict[str, Any]
-
-
-class HandClock:
-    """A clock that stands still until it is told to move."""
-
-    def __init__(self, now: int = NOW) -> None:
-        self.time = now
-
-    def now(self) -> int:
-        return self.time
-
-    def advance(self, *, seconds: float) -> None:
-        self.time += int(seconds * 1000)
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------------
@@ -83,15 +68,8 @@ def ed25519_signer(participant: str, kid: str | None = None) -> Signer:
 
 
 def es256_signer(participant: str, kid: str) -> Signer:
-    key = ec.generate_private_key(ec.SECP256R1())
-    numbers = key.public_key().public_numbers()
-    jwk = {"crv": "P-256", "kty": "EC", "x": b64u(numbers.x.to_bytes(32)), "y": b64u(numbers.y.to_bytes(32))}
-
-    def sign(data: bytes) -> bytes:
-        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(SHA256())))
-        return r.to_bytes(32) + s.to_bytes(32)
-
-    return Signer(participant, kid, "ES256", jwk, sign)
+    key = KeyPair.generate("ES256", kid)
+    return Signer(participant, kid, "ES256", key.jwk, key.sign)
 
 
 @cache
@@ -105,8 +83,8 @@ def rsa_jwk(bits: int) -> dict[str, str]:
 
 
 def ps256_signer(participant: str, kid: str) -> Signer:
-    scheme = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
-    return Signer(participant, kid, "PS256", rsa_jwk(2048), lambda data: rsa_key(2048).sign(data, scheme, SHA256()))
+    key = KeyPair.generate("PS256", kid)
+    return Signer(participant, kid, "PS256", key.jwk, key.sign)
 
 
 # -- documents and statements -----------------------------------------------------------------------------------------

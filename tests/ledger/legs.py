@@ -14,8 +14,7 @@ HOUR = 3_600
 def leg(node: Node, kind: str, access: Recorded, **changes: object) -> Recorded:
     """A leg of an access as its party records it."""
     says = json.loads(access.evidence or b"{}")
-    body = says["item"]["body"] if "item" in says else _payload(says["statements"][0])
-    inner = json.loads(body)
+    inner = json.loads(says["item"]["body"] if "item" in says else unb64u(says["statements"][0].split(".")[1]))
     members = {
         "basis": access.index,
         "bytes": 512,
@@ -26,8 +25,3 @@ def leg(node: Node, kind: str, access: Recorded, **changes: object) -> Recorded:
         **changes,
     }
     return node.record(node.bank if kind == "release" else node.fintech, f"access.{kind}", **members)
-
-
-def _payload(statement: str) -> bytes:
-
-    return unb64u(statement.split(".")[1])

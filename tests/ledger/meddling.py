@@ -20,7 +20,7 @@ from ledger.sequencer.watch import ClockWatch
 from ledger.storage.log import LogStore
 from ledger.storage.tables import checkpoints, consents, entries, log_head
 from ledger.vault.keystore import KeyStore
-from tests.ledger.kit import HandClock
+from tests.clocks import HandClock
 
 
 def assembled(config: NodeConfig, clock: HandClock, writer: Engine, watch: ClockWatch | None = None) -> Ledger:

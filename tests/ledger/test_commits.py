@@ -16,19 +16,11 @@ from ledger.errors import (
     Unavailable,
 )
 from ledger.receipts import check_receipt, receipt_bytes
+from tests.clocks import HandClock
 from tests.engines import Server
 from tests.ledger.auditing import audit
 from tests.ledger.flaky import flaky_node
-from tests.ledger.kit import (
-    BANK,
-    HandClock,
-    Node,
-    config_for,
-    found,
-    item,
-    registered,
-    running,
-)
+from tests.ledger.kit import BANK, Node, config_for, found, item, registered, running
 from tests.ledger.meddling import assembled
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.sequencer.rhythm import Rhythm
 from ledger.storage.chainmap import MapState
-from tests.ledger.kit import HandClock
+from tests.clocks import HandClock
 
 INTERVAL = 5_000
 ROOT = bytes(32)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,17 +19,12 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.ports import free_port
+
 ROLES = {"app-1": "recipient", "bank-1": "holder"}
 SCRIPTS = Path(sys.executable).parent
 STARTS_WITHIN = 60.0
 """Seconds."""
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def operate(state: Path, *words: str) -> str:

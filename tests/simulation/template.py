@@ -15,7 +15,8 @@ import migrations
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
 from ledger.notes.keys import Ed25519NoteSigner
 from ledger.secrets import read_secret
-from tests.ledger.kit import BANK, FINTECH, NOW, ORIGIN, HandClock, ed25519_signer, registered
+from tests.clocks import HandClock
+from tests.ledger.kit import BANK, FINTECH, NOW, ORIGIN, ed25519_signer, registered
 from tests.simulation.cluster import Image
 from tests.simulation.hub import Hub, simulated
 

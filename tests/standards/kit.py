@@ -25,8 +25,9 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded
 from ledger.storage.tables import entries
-from tests.api.service import Service, TokenClient, loopback, serving
+from tests.api.service import Service, TokenClient, serving
 from tests.keys import KeyPair
+from tests.ports import loopback
 from tests.standards.served import REDIRECT
 from tests.standards.versions import official_file
 from tests.world import ORIGIN, ConsentInWorld, Party, World, reference

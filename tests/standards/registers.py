@@ -15,8 +15,9 @@ from fastapi import FastAPI, HTTPException
 
 from api.office.configuration import RegisterOptions
 from api.registers.statements import RegisterForm
-from tests.api.service import loopback, serving
+from tests.api.service import serving
 from tests.keys import KeyPair
+from tests.ports import loopback
 from tests.world import reference
 
 SHAPES: tuple[RegisterForm, ...] = ("brazil", "cdr", "uk")

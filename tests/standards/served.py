@@ -17,7 +17,8 @@ from api.node.settings import Settings
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from ledger.canonical import unb64u
-from tests.api.service import Service, loopback, serving
+from tests.api.service import Service, serving
+from tests.ports import loopback
 from tests.standards.versions import official_file
 from tests.world import ORIGIN, ConsentInWorld, Party
 

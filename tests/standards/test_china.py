@@ -25,8 +25,9 @@ from api.standards.words import words
 from ledger.canonical import unb64u
 from ledger.documents import ParticipantSuspended, document_of
 from ledger.errors import Conflict, InvalidInput
-from tests.api.service import Service, loopback, serving
+from tests.api.service import Service, serving
 from tests.keys import KeyPair
+from tests.ports import loopback
 from tests.standards.china_app import PLACE, App, encrypted
 from tests.standards.served import authorise, bank_and_app, found, served
 from tests.world import World

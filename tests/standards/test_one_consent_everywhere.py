@@ -14,14 +14,14 @@ from api.events.tokens import EVENT_PREFIX, UK_REVOKED
 from ledger.canonical import unb64u
 from ledger.planning.commands import Recorded
 from ledger.storage.events import DeliveryState
+from tests.clocks import HandClock
 from tests.events.kit import receiving, verified
 from tests.standards.berlin import asked as berlin_asked
 from tests.standards.berlin import call as berlin_call
 from tests.standards.kit import GATEWAY, Stage, separate, stage
 from tests.standards.uk import V4
 from tests.standards.uk import asked as uk_asked
-from tests.verdicts import audit_of
-from tests.world import SteppingClock
+from tests.verdicts import verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,7 +94,9 @@ def test_three_ways_to_ask_lead_to_one_kind_of_consent_that_everybody_can_check(
         assert mine == theirs
 
         # audited by a program that shares no code with any of this
-        said = audit_of(played, tmp_path / "bundle")["said"]
+        audit = verdict(played.service.node.ledger, tmp_path / "bundle", "--jobs", "1", "--lang", "en")
+        assert audit.returncode == 0, audit.stdout + audit.stderr
+        said = audit.stdout
         assert "VALID" in said.upper()
 
 
@@ -116,7 +118,7 @@ def test_a_revocation_reaches_the_recipient_and_a_dead_endpoint_is_retried_and_e
             consent_id = answer.json()["Data"]["ConsentId"]
             consent = played.authorise(consent_id, holder)
             [revoked[recipient]] = played.world.record(played.banks[holder].step("revoke", consent))
-        clock = SteppingClock(played.world.clock.now())
+        clock = HandClock(played.world.clock.now())
         tell(played, clock)
         heard = [one for one in alive.all() if UK_REVOKED in one.claims["events"]]
         assert len(heard) == 1
@@ -143,7 +145,7 @@ def test_a_revocation_reaches_the_recipient_and_a_dead_endpoint_is_retried_and_e
         assert any(told)
 
 
-def tell(played: Stage, clock: SteppingClock) -> None:
+def tell(played: Stage, clock: HandClock) -> None:
     """One turn of a sender at this time."""
     events = played.service.node.events
 

@@ -27,9 +27,10 @@ from api.standards.served import STANDARDS
 from api.tokens.jwt import read_jwt
 from api.tokens.keys import PublicKey
 from ledger.storage.events import DeliveryState
+from tests.clocks import HandClock
 from tests.events.kit import Receiver, receiving
 from tests.standards.kit import GATEWAY, Stage, separate, stage
-from tests.world import DAY, ConsentInWorld, SteppingClock, World, running_world
+from tests.world import DAY, ConsentInWorld, World, running_world
 
 CONSENT = {
     "data": {
@@ -45,7 +46,7 @@ class Clocked:
 
     world: World
     office: Office
-    clock: SteppingClock
+    clock: HandClock
 
     def brazil(self) -> Brazil:
         return Brazil(self.world.ledger, self.office, "tpp-1", "bank-a")
@@ -57,7 +58,7 @@ class Clocked:
 
 @pytest.fixture
 def clocked(sqlite_url: str, tmp_path: Path) -> Iterator[Clocked]:
-    clock = SteppingClock()
+    clock = HandClock()
     with running_world(sqlite_url, tmp_path, clock=clock) as world:
         file = tmp_path / "gateway.json"
         make_gateway(world.ledger, file, GATEWAY, "Gateway")
@@ -100,7 +101,7 @@ def test_a_consent_in_brazil_whose_day_has_come_is_rejected_by_its_date(clocked:
     assert clocked.status(standing.consent_id)["rejection"]["reason"]["code"] == "CONSENT_MAX_DATE_REACHED"
 
 
-def _tell(played: Stage, clock: SteppingClock) -> None:
+def _tell(played: Stage, clock: HandClock) -> None:
     """One turn of a sender that words events for standards too."""
     node = played.service.node
     assert node.office is not None
@@ -141,7 +142,7 @@ def test_a_revocation_reaches_the_recipients_arrangement_endpoint_as_a_signed_jw
         consent = played.world.requested_consent(app, bank, **terms)
         played.world.record(bank.authorise(consent, **separate(consent, played.world)))
         [revoked] = played.world.record(bank.step("revoke", consent))
-        clock = SteppingClock(played.world.clock.now())
+        clock = HandClock(played.world.clock.now())
         _tell(played, clock)
         [heard] = receiver.all()
         assert heard.path == "/arrangements/revoke"
@@ -172,7 +173,7 @@ def test_a_pause_reaches_the_fiu_as_its_own_notification(tmp_path: Path) -> None
         played.world.record(bank.authorise(consent, **separate(consent, played.world)))
         for step in ("pause", "resume", "revoke"):
             played.world.record(bank.step(step, consent))
-        _tell(played, SteppingClock(played.world.clock.now()))
+        _tell(played, HandClock(played.world.clock.now()))
         said = [json.loads(heard.body)["ConsentStatusNotification"] for heard in receiver.all()]
         assert [one["consentStatus"] for one in said] == ["PAUSED", "ACTIVE", "REVOKED"]
         assert {one["consentId"] for one in said} == {consent.consent_id}

@@ -21,7 +21,8 @@ from api.node.settings import Settings
 from api.server.app import create_app
 from api.witness.running import make_witness, open_witness
 from ledger.custody.log_key import read_signer
-from tests.api.service import Service, loopback, serving
+from tests.api.service import Service, serving
+from tests.ports import loopback
 from tests.world import ORIGIN
 
 TOKEN = "m" * 64

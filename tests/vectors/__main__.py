@@ -14,6 +14,7 @@ from tests.vectors import (
     damaged_tiles,
     handed_out,
     histories,
+    mapped,
     objects,
     primitives,
     succession,
@@ -76,6 +77,7 @@ def files() -> dict[str, bytes]:
         histories.FILES,
         succession.FILES,
         acts.FILES,
+        mapped.FILES,
     ):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}

@@ -14,7 +14,7 @@ import pytest
 from ledger.merkle.edge import Edge
 from tests.vectors.reading import bundle, materialised, named, policy, read
 from tests.verifier.forge import write
-from tests.verifier.running import judged, places, verdict
+from tests.verifier.running import places, run, verdict
 from verifier.bytes.growing_tree import Growth
 from verifier.tlog.tiles import tile_path
 
@@ -26,7 +26,7 @@ def test_a_zip_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.Captur
     place = tmp_path / "bundle.zip"
     place.write_bytes(base64.b64decode(row["zip"]))
     (tmp_path / "policy").write_bytes(policy(read("containers")["policy"]))
-    status, events = judged(capsys, "bundle", str(place), "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    status, events = run(capsys, "bundle", str(place), "--policy", f"{tmp_path}/policy", "--jobs", "1")
     assert "internal error" not in str(events[-1]["reason"])
     wanted = {(defect["code"], defect["file"] or str(place)) for defect in row["defects"]}
     assert (status, places(events, "defect")) == (row["exit"], wanted)

@@ -10,6 +10,7 @@ import msgspec
 
 from api.client.digest import REQUEST
 from ledger.canonical import b64u, decode, encode, unb64, unb64u
+from ledger.datamaps import parse_map
 from ledger.entries.assertion import accounts_hash, check_ceremony, cose_verifier, parse_assertion
 from ledger.entries.consent_acts import ConsentAuthorise
 from ledger.entries.keys import verifier_of
@@ -186,3 +187,13 @@ def test_the_leaves_of_a_pack() -> None:
         item = json.loads(made["files"][f"items/{n:06d}.json"])
         found = item_hash(pack_id, PackItem(item["name"], item["value"].encode(), unb64u(item["salt"])))
         assert found.hex() == expected
+
+
+def test_data_maps() -> None:
+    rows = read("data-maps")["cases"]
+    assert wrong(rows, lambda row: parse_map(row["map"].encode())) == []
+    for row in rows:
+        if row["accept"]:
+            found = parse_map(row["map"].encode())
+            said = {"fields": len(found.fields), "map_hash": b64u(sha(b"", found.encoded()))}
+            assert said == row["publishes"], row["name"]

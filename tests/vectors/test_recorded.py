@@ -26,7 +26,8 @@ from ledger.participants import Registry
 from ledger.planning.commands import Command, RecordDocuments, RecordIndexHead, SubmitStatement
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Entry, World
-from tests.ledger.kit import HandClock, config_for
+from tests.clocks import HandClock
+from tests.ledger.kit import config_for
 from tests.vectors.hashing import unb64u
 from tests.vectors.log import ORIGIN, SHARD
 from tests.vectors.reading import cases, materialised

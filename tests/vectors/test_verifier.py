@@ -11,7 +11,7 @@ import pytest
 from tests.vectors import hashing
 from tests.vectors.reading import bundle, cases, materialised, named, policy, read
 from tests.verifier.forge import write
-from tests.verifier.running import Json, judged, places, verdict
+from tests.verifier.running import Json, places, run, verdict
 from verifier.audit.succession import document_of, note_key
 from verifier.bytes import merkle, patricia
 from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
@@ -27,6 +27,7 @@ from verifier.records.leaf import parse_leaf
 from verifier.records.passkey import parse_assertion
 from verifier.records.statement import parse_envelope, verify_envelope
 from verifier.rules.catalogue import KNOWN_RULESETS
+from verifier.rules.data_maps import read_map
 from verifier.rules.gestures import Gestures
 from verifier.rules.succeeding import Words, successors
 from verifier.tlog.checkpoint import Checkpoint
@@ -41,7 +42,7 @@ BACKEND = select()
 def test_the_annotated_bundles_hold(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(bundle(name), tmp_path / "bundle")
     (tmp_path / "policy").write_bytes(policy(None))
-    status, events = judged(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    status, events = run(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
     assert (status, events[-1]["code"]) == (0, "VALID")
 
 
@@ -50,7 +51,7 @@ def test_a_bundle_gets_the_verdict_of_its_case(path: Path, tmp_path: Path, capsy
     case = json.loads(path.read_text())
     write(materialised(case), tmp_path / "bundle")
     (tmp_path / "policy").write_bytes(policy(case.get("policy")))
-    status, events = judged(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    status, events = run(capsys, "bundle", f"{tmp_path}/bundle", "--policy", f"{tmp_path}/policy", "--jobs", "1")
     expect = case["expect"]
     assert "internal error" not in str(events[-1]["reason"])
     for kind in ("defect", "finding", "notice"):
@@ -279,3 +280,13 @@ def gesture(row: Json) -> None:
 
 def test_passkeys() -> None:
     assert wrong(read("passkeys")["cases"], gesture) == []
+
+
+@pytest.mark.parametrize("row", read("data-maps")["cases"], ids=lambda row: row["name"])
+def test_data_maps(row: Json) -> None:
+    if not row["accept"]:
+        with pytest.raises(Refuted):
+            read_map(row["map"].encode())
+        return
+    given = read_map(row["map"].encode())
+    assert {"fields": given.fields, "map_hash": given.hash} == row["publishes"]

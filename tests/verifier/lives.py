@@ -17,8 +17,9 @@ from ledger.entries.asserted import ASSERTED
 from ledger.errors import LedgerError
 from ledger.planning.commands import Recorded
 from ledger.storage.operator import operator_documents
+from tests.clocks import HandClock
 from tests.verifier.mirror import Mirror, facts_of, payload_of, refuses
-from tests.world import DAY, ConsentInWorld, Party, SteppingClock, Submission, World
+from tests.world import DAY, ConsentInWorld, Party, Submission, World
 from verifier.errors import Refuted
 from verifier.records.facts import Facts
 from verifier.rules.transitions import transition
@@ -55,7 +56,7 @@ LIMITS = ("max_days", "max_frequency_per_day", "max_history_days", "max_retentio
 class Life:
     """Random acts, legal or not, of a small crowd; each is judged by the verifier before the ledger is asked."""
 
-    def __init__(self, world: World, clock: SteppingClock, dice: random.Random) -> None:
+    def __init__(self, world: World, clock: HandClock, dice: random.Random) -> None:
         self.world, self.clock, self.dice = world, clock, dice
         self.mirror = Mirror()
         self.size = 0

@@ -6,21 +6,10 @@ import gzip
 import random
 from pathlib import Path
 
+from tests.verifier.auditing import audit
 from tests.verifier.cases import Files, honest
-from tests.verifier.forge import World, write
-from verifier.audit.bundle import Audit, Auditor, Options
-from verifier.bytes.archive import open_archive
+from tests.verifier.forge import World
 from verifier.errors import CannotCheck
-from verifier.tlog.trust import parse_trust
-
-
-def audit_of(files: Files, policy: str, root: Path) -> Audit:
-    write(files, root)
-    auditor = Auditor(open_archive(root), parse_trust(policy.encode()), Options(jobs=1))
-    try:
-        return auditor.run()
-    finally:
-        auditor.close()
 
 
 def damage(dice: random.Random, files: Files, world: World) -> tuple[str, int | None]:
@@ -54,7 +43,7 @@ def check_damage(seed: int, root: Path) -> None:
     files = dict(files)
     name, index = damage(dice, files, world)
     try:
-        found = audit_of(files, world.policy(), root).findings
+        found = audit(files, world, root).findings
     except CannotCheck:  # a format it does not know: exit status 2, never 0
         assert name == "manifest.json"
         return

@@ -12,16 +12,14 @@ import pytest
 
 import migrations
 from ledger.assembly import create_log, make_keys, open_ledger
-from ledger.bundle import DirectoryTarget, Disclose, export_bundle
+from tests.clocks import HandClock
+from tests.verdicts import audited
 from tests.verifier.lives import Life
-from tests.world import ORIGIN, SteppingClock, World, node_config
-from verifier.audit.bundle import Audit, Auditor, Options
-from verifier.bytes.archive import open_archive
-from verifier.tlog.trust import parse_trust
+from tests.world import ORIGIN, World, node_config
 
 
 @contextmanager
-def opened(folder: Path, clock: SteppingClock, ruleset: int) -> Iterator[World]:
+def opened(folder: Path, clock: HandClock, ruleset: int) -> Iterator[World]:
     """A new log under a ruleset."""
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
     config = node_config(url, folder)
@@ -36,27 +34,16 @@ def opened(folder: Path, clock: SteppingClock, ruleset: int) -> Iterator[World]:
         ledger.stop()
 
 
-def audited(world: World, root: Path, disclose: Disclose) -> Audit:
-    ledger = world.ledger
-    export_bundle(ledger.store, ledger.keystore, ledger.vkey, DirectoryTarget(root), disclose=disclose)
-    policy = f"log {ledger.vkey.format()}\nquorum none\n".encode()
-    auditor = Auditor(open_archive(root), parse_trust(policy), Options(jobs=1))
-    try:
-        return auditor.run()
-    finally:
-        auditor.close()
-
-
 @pytest.mark.parametrize(("seed", "ruleset"), [(41, 2), (42, 2), (54, 2), (43, 1), (51, 1)])
 def test_the_verifier_accepts_and_refuses_what_the_ledger_does(seed: int, ruleset: int, tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with opened(tmp_path, clock, ruleset) as world:
         life = Life(world, clock, random.Random(seed))
         for number in range(300):
             if number == 100 and ruleset == 1:
                 life.document("ruleset.activated", ruleset=2)
             life.step()
-        audit = audited(world, tmp_path / "bundle", Disclose.full())
+        audit = audited(world.ledger, tmp_path / "bundle")
     assert [str(defect) for defect in audit.findings.defects] == []
     assert {what for what in audit.findings.unchecked if "asserted" not in what} == set()
     assert life.refused.total() > 50

@@ -23,7 +23,7 @@ def test_the_verifier_misses_exactly_the_alerts_that_the_ledger_owes_and_none_on
     with played(tmp_path, sqlite_url, seed, 25, planted=True) as (place, reader):
         reader.read()
         owed = list(reader.waiting)
-        before = audited(place, tmp_path / "before")
+        before = audited(place.node.ledger, tmp_path / "before")
         assert {(str(defect.code), defect.place.index) for defect in before.findings.defects} == {
             ("INCOMPLETE", alert.at_index) for alert in owed
         }
@@ -31,7 +31,7 @@ def test_the_verifier_misses_exactly_the_alerts_that_the_ledger_owes_and_none_on
         raiser = AlertRaiser(place.node.ledger, lambda: reader)
         assert raiser.turn() == len(owed)
         assert raiser.turn() == 0
-        after = audited(place, tmp_path / "after")
+        after = audited(place.node.ledger, tmp_path / "after")
         assert [str(defect) for defect in after.findings.defects] == []
 
 
@@ -47,7 +47,7 @@ def test_an_end_of_scoring_takes_back_nothing_that_was_found(restarted: bool, sq
         assert AlertRaiser(ledger, lambda: later).turn() == owed
         place.node.clock.advance(seconds=120)
         place.node.request()
-        assert [str(defect) for defect in audited(place, tmp_path / "after").findings.defects] == []
+        assert [str(defect) for defect in audited(place.node.ledger, tmp_path / "after").findings.defects] == []
 
 
 def test_a_second_reader_and_one_after_a_restart_raise_nothing_twice(engine_url: str, tmp_path: Path) -> None:
@@ -72,7 +72,8 @@ def test_a_changed_alert_is_refuted_at_its_own_index(change: str, sqlite_url: st
         for one in rest:
             place.document("alert.raised", **changed(one, ""))
         told = {
-            (str(defect.code), defect.place.index) for defect in audited(place, tmp_path / "bundle").findings.defects
+            (str(defect.code), defect.place.index)
+            for defect in audited(place.node.ledger, tmp_path / "bundle").findings.defects
         }
         assert ("CONSENT_INVALID", index) in told
         assert told <= {("CONSENT_INVALID", index), ("INCOMPLETE", alert.at_index), ("BAD_CHAIN", index + 1)}

@@ -170,7 +170,7 @@ def test_ledger_and_verifier_allow_the_same_of_partners(seed: int, sqlite_url: s
         acts = {act for act, _ in both.told}
         assert all(both.told[act, True] and both.told[act, False] for act in OFTEN), both.told
         assert len(acts) == 9
-        audit = audited(place, tmp_path / "bundle")
+        audit = audited(place.node.ledger, tmp_path / "bundle")
         assert [str(defect) for defect in audit.findings.defects] == []
         assert {dispute.place.index for dispute in audit.findings.disputes} <= {*both.statements}
 
@@ -186,7 +186,7 @@ def test_the_list_of_what_the_ledger_counted_has_the_root_that_it_stated(
         place.answer(first.index, "disputed", rows)
         second = place.state(left_out=dict.fromkeys(place.releases[:3], "agreed"))
         place.answer(second.index)
-        audited(place, tmp_path / "bundle")
+        audited(place.node.ledger, tmp_path / "bundle")
         (tmp_path / "policy").write_text(f"log {place.node.ledger.vkey.format()}\nquorum none\n")
     lists = {first.index: place.releases, second.index: place.releases[3:]}
     for statement, entries in lists.items():

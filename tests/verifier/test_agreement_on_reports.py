@@ -37,7 +37,7 @@ def test_the_verifier_gets_every_report_that_the_ledger_issues(seed: int, sqlite
                 if code == "all":
                     never = [line for line in prepared.csv.content.decode().splitlines() if line.endswith(",0")]
                     assert never == ["accesses_after_withdrawal,0", "erasures,0"]
-        audit = audited(place, tmp_path / "bundle")
+        audit = audited(place.node.ledger, tmp_path / "bundle")
         assert {(str(one.code), one.place.index) for one in audit.findings.defects} == invented
         assert dict(audit.findings.unchecked) == {}
 
@@ -56,7 +56,9 @@ def test_a_report_that_says_one_more_is_refuted_at_its_own_index(sqlite_url: str
             rows=prepared.csv.rows,
             csv_hash=b64u(sha256(better.encode()).digest()),
         ).index
-        told = {(str(one.code), one.place.index) for one in audited(place, tmp_path / "bundle").findings.defects}
+        told = {
+            (str(one.code), one.place.index) for one in audited(place.node.ledger, tmp_path / "bundle").findings.defects
+        }
         assert told == {("UNMATCHED", wrong), *invented}
 
 

@@ -62,7 +62,7 @@ def test_the_verifier_finds_nothing_in_what_the_ledger_counts(seed: int, engine_
         assert sum(one.says.count for one in place.partners.statements.values() if one.says.offer == offers[0]) == (
             len(place.releases) - 2
         )
-        found = audited(place, tmp_path / "bundle").findings
+        found = audited(place.node.ledger, tmp_path / "bundle").findings
         assert [str(defect) for defect in found.defects] == []
         assert not {dispute.place.index for dispute in found.disputes} & place.partners.statements.keys()
         assert found.checked["statements of usage"] == len(place.partners.statements)
@@ -84,7 +84,7 @@ def test_a_statement_that_says_anything_else_is_told_at_its_index(
     with billed(tmp_path, sqlite_url) as place:
         place.a_month_of(3)
         wrong = place.state(**changes)
-        found = audited(place, tmp_path / "bundle").findings
+        found = audited(place.node.ledger, tmp_path / "bundle").findings
         assert [str(defect) for defect in found.defects] == []
         told = [dispute.place.index for dispute in found.disputes if dispute.place.index not in place.releases]
         assert told == [wrong.index]

@@ -17,25 +17,17 @@ from typing import Any
 
 import pytest
 
+from tests.verifier.auditing import audit_folder
 from tests.verifier.cases import Files, honest
 from tests.verifier.forge import World, encode, write
-from verifier.audit.bundle import Audit, Auditor, Options
+from verifier.audit.bundle import Audit
 from verifier.audit.evidence_files import evidence_path
-from verifier.bytes.archive import Archive, Unreadable, open_archive
+from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.gzipped import PIECE, Broken, gzip_lines
 from verifier.cli import main
 from verifier.errors import Code
-from verifier.tlog.trust import parse_trust
 
 SHARD = "evidence/000.jsonl.gz"
-
-
-def audited(place: Path, world: World) -> Audit:
-    auditor = Auditor(open_archive(place), parse_trust(world.policy().encode()), Options(jobs=1))
-    try:
-        return auditor.run()
-    finally:
-        auditor.close()
 
 
 def told(found: Audit) -> list[tuple[str, int | None, str | None]]:
@@ -65,32 +57,32 @@ def test_a_zip_with_two_contents_under_one_name_is_refused(name: str, last: bool
     files, world = honest()
     other = (name, files[name][:-1])
     members = [*files.items(), other] if last else [other, *files.items()]
-    found = audited(zipped(tmp_path / "bundle.zip", members), world)
+    found = audit_folder(zipped(tmp_path / "bundle.zip", members), world.policy())
     assert ("BAD_ENCODING", None, name) in told(found)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_equal_members_are_two_members(tmp_path: Path) -> None:
     files, world = honest()
-    found = audited(zipped(tmp_path / "bundle.zip", [*files.items(), ("policy", files["policy"])]), world)
+    found = audit_folder(zipped(tmp_path / "bundle.zip", [*files.items(), ("policy", files["policy"])]), world.policy())
     assert told(found) == [("BAD_ENCODING", None, "policy")]
 
 
 def test_a_zip_with_something_before_it_is_refused(tmp_path: Path) -> None:
     files, world = honest()
     place = zipped(tmp_path / "bundle.zip", [*files.items()], before=b"#!/bin/sh\n")
-    assert told(audited(place, world)) == [("BAD_ENCODING", None, str(place))]
+    assert told(audit_folder(place, world.policy())) == [("BAD_ENCODING", None, str(place))]
 
 
 def test_a_zip_of_links_is_refused_and_folders_in_it_are_not(tmp_path: Path) -> None:
     files, world = honest()
-    found = audited(zipped(tmp_path / "links.zip", [*files.items()], mode=stat.S_IFLNK | 0o777), world)
+    found = audit_folder(zipped(tmp_path / "links.zip", [*files.items()], mode=stat.S_IFLNK | 0o777), world.policy())
     assert {code for code, _, _ in told(found)} == {"BAD_ENCODING"}
     assert found.findings.count == len(files)
     folders = zipped(tmp_path / "folders.zip", [("tile/", b""), ("tile/0/", b""), *files.items()])
-    assert told(audited(folders, world)) == []
+    assert told(audit_folder(folders, world.policy())) == []
     full = zipped(tmp_path / "full.zip", [("tile/", b"content"), *files.items()])
-    assert told(audited(full, world)) == [("BAD_ENCODING", None, "tile/")]
+    assert told(audit_folder(full, world.policy())) == [("BAD_ENCODING", None, "tile/")]
 
 
 # --- a directory ------------------------------------------------------------------------------------------------
@@ -123,7 +115,7 @@ def test_anything_but_a_regular_file_is_refused_at_once(
     write(files, tmp_path)
     (tmp_path / name).unlink()
     make(tmp_path / name)
-    found = audited(tmp_path, world)
+    found = audit_folder(tmp_path, world.policy())
     assert any(code == "BAD_ENCODING" and file == name for code, _, file in told(found))
 
 
@@ -135,7 +127,7 @@ def test_a_manifest_that_is_not_a_regular_file_is_refused_and_the_rest_is_checke
     write(files, tmp_path)
     (tmp_path / "manifest.json").unlink()
     make(tmp_path / "manifest.json")
-    found = audited(tmp_path, world)
+    found = audit_folder(tmp_path, world.policy())
     assert {place for place in told(found) if place[2] != ".elsewhere"} == {("BAD_ENCODING", None, "manifest.json")}
     assert found.findings.checked["entries"] == len(world.entries)
 
@@ -143,7 +135,7 @@ def test_a_manifest_that_is_not_a_regular_file_is_refused_and_the_rest_is_checke
 def test_a_manifest_that_is_too_long_is_refused_and_the_rest_is_checked(tmp_path: Path) -> None:
     files, world = honest()
     write(files | {"manifest.json": files["manifest.json"] + b" " * 4_096}, tmp_path)
-    found = audited(tmp_path, world)
+    found = audit_folder(tmp_path, world.policy())
     assert told(found) == [("BAD_ENCODING", None, "manifest.json")]
     assert found.findings.checked["entries"] == len(world.entries)
 
@@ -153,7 +145,7 @@ def test_a_folder_with_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     write(files, tmp_path)
     (tmp_path / "tile" / "again").symlink_to("..")
     (tmp_path / "more").symlink_to(tmp_path)
-    assert sorted(told(audited(tmp_path, world))) == [
+    assert sorted(told(audit_folder(tmp_path, world.policy()))) == [
         ("BAD_ENCODING", None, "more"),
         ("BAD_ENCODING", None, "tile/again"),
     ]
@@ -205,7 +197,7 @@ def test_a_shard_is_one_gzip_member_and_nothing_else(
 ) -> None:
     files, world = shard(change)
     write(files, tmp_path)
-    defects = told(audited(tmp_path, world))
+    defects = told(audit_folder(tmp_path, world.policy()))
     assert ("BAD_ENCODING", None, SHARD) in defects, what
     lost = [defect for defect in defects if defect[0] == "BODY_MISSING"]
     assert bool(lost) is (what == "an empty member before it")  # which is the one member, and ends at once
@@ -218,17 +210,17 @@ def test_two_members_that_share_the_lines_are_refused(tmp_path: Path) -> None:
 
     files, world = shard(split)
     write(files, tmp_path)
-    assert ("BAD_ENCODING", None, SHARD) in told(audited(tmp_path, world))
+    assert ("BAD_ENCODING", None, SHARD) in told(audit_folder(tmp_path, world.policy()))
 
 
 def test_a_shard_without_lines_and_a_last_line_without_an_end_are_refused(tmp_path: Path) -> None:
     files, world = honest()
     files = world.files("partial", frozenset(world.evidence)) | {SHARD: gzip.compress(b"")}
     write(files, tmp_path / "empty")
-    assert told(audited(tmp_path / "empty", world)) == [("BAD_ENCODING", None, SHARD)]
+    assert told(audit_folder(tmp_path / "empty", world.policy())) == [("BAD_ENCODING", None, SHARD)]
     files, world = shard(lambda raw: gzip.compress(gzip.decompress(raw)[:-1]))
     write(files, tmp_path / "open")
-    assert told(audited(tmp_path / "open", world)) == [("BAD_ENCODING", max(world.evidence), SHARD)]
+    assert told(audit_folder(tmp_path / "open", world.policy())) == [("BAD_ENCODING", max(world.evidence), SHARD)]
 
 
 @pytest.mark.parametrize(("length", "whole"), [(98_560, True), (98_561, False)])
@@ -236,7 +228,7 @@ def test_a_line_that_is_too_long_ends_the_shard_and_one_as_long_as_may_be_is_a_w
     length: int, whole: bool, tmp_path: Path
 ) -> None:
     files, world = shard(lambda raw: gzip.compress(b"x" * length + b"\n" + gzip.decompress(raw)))
-    defects = told(audited(write(files, tmp_path), world))
+    defects = told(audit_folder(write(files, tmp_path), world.policy()))
     lost = [index for code, index, _ in defects if code == "BODY_MISSING"]
     assert (lost == []) is whole
     assert [defect for defect in defects if defect[0] == "BAD_ENCODING"] == [
@@ -248,9 +240,9 @@ def test_a_bundle_that_says_it_has_no_evidence_has_none(tmp_path: Path) -> None:
     files, world = honest()
     bare = world.files("none")
     write(bare, tmp_path / "bare")
-    assert told(audited(tmp_path / "bare", world)) == []
+    assert told(audit_folder(tmp_path / "bare", world.policy())) == []
     write(bare | {SHARD: files[SHARD]}, tmp_path / "more")
-    assert told(audited(tmp_path / "more", world)) == [("BAD_ENCODING", None, SHARD)]
+    assert told(audit_folder(tmp_path / "more", world.policy())) == [("BAD_ENCODING", None, SHARD)]
 
 
 def test_shards_from_a_thousand_on_are_named_as_tiles_are() -> None:
@@ -351,7 +343,7 @@ def test_a_truncated_shard_is_blamed_on_its_first_unreadable_entry(tmp_path: Pat
         read = [json.loads(line)["index"] for line in whole[: whole.rfind(b"\n") + 1].splitlines()]
         lost = sorted(set(world.evidence) - set(read))
         place = write(files | {SHARD: packed}, tmp_path / str(number))
-        defects = told(audited(place, world))
+        defects = told(audit_folder(place, world.policy()))
         first = read[-1] + 1 if read else 0
         assert ("BAD_ENCODING", first, SHARD) in defects
         assert sorted(index or 0 for code, index, _ in defects if code == "BODY_MISSING") == lost
@@ -373,7 +365,7 @@ def test_a_bundle_of_any_size_is_judged_by_what_was_handed_over(size: int, tmp_p
         changed.pop("checkpoint") if checkpoint is None else changed.update(checkpoint=checkpoint)
         place = write(changed, tmp_path / code)
         before = time.process_time()
-        found = audited(place, world)
+        found = audit_folder(place, world.policy())
         assert time.process_time() - before < 20, "bounded by the files, not by the size"
         assert (code, None, "checkpoint") in told(found)
         assert ("BAD_ENCODING", None, "tile/entries") in told(found)
@@ -383,6 +375,6 @@ def test_a_bundle_of_any_size_is_judged_by_what_was_handed_over(size: int, tmp_p
 def test_a_bundle_that_lacks_some_of_its_entries_is_gone_through(tmp_path: Path) -> None:
     files, world = honest()
     fewer = {name: content for name, content in files.items() if name != "tile/entries/000"}
-    found = audited(write(fewer, tmp_path), world)
+    found = audit_folder(write(fewer, tmp_path), world.policy())
     assert ("BAD_ENCODING", 0, "tile/entries/000") in told(found)
     assert found.findings.checked["tiles"] > 0

@@ -40,7 +40,7 @@ def test_memory_does_not_grow_with_consents(tmp_path: Path) -> None:
         root, policy = write(world.files(), tmp_path / str(consents)), world.policy()
         tracemalloc.start()
         try:
-            assert audit_folder(root, policy, 100).verdict is Code.VALID
+            assert audit_folder(root, policy, hot=100).verdict is Code.VALID
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -65,7 +65,7 @@ def test_memory_of_a_recomputed_report_does_not_grow_with_consents_or_accesses(t
         root, policy = write(world.files(), tmp_path / str(consents)), world.policy()
         tracemalloc.start()
         try:
-            assert audit_folder(root, policy, 100).verdict is Code.VALID
+            assert audit_folder(root, policy, hot=100).verdict is Code.VALID
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -76,7 +76,7 @@ def test_memory_of_a_recomputed_report_does_not_grow_with_consents_or_accesses(t
 def test_values_spilled_to_disk_come_back_unchanged(case: Case, tmp_path: Path) -> None:
     files, world = case.make()
     root = write(files, tmp_path)
-    inside, outside = (audit_folder(root, world.policy(), hot) for hot in (1_000, HOT))
+    inside, outside = (audit_folder(root, world.policy(), hot=hot) for hot in (1_000, HOT))
     assert (outside.verdict, outside.findings) == (inside.verdict, inside.findings)
 
 
@@ -126,7 +126,7 @@ from tests.verifier.auditing import audit_folder
 from verifier.errors import CannotCheck
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 try:
-    print(audit_folder(Path(sys.argv[1]), sys.argv[2], 8).verdict)
+    print(audit_folder(Path(sys.argv[1]), sys.argv[2], hot=8).verdict)
 except CannotCheck as error:
     print("cannot check:", error.sentence)
 """

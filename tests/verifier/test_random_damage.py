@@ -7,8 +7,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.verifier.auditing import audit
 from tests.verifier.forge import OTHER, RECIPIENT, World
-from tests.verifier.random_damage import audit_of, check_damage
+from tests.verifier.random_damage import check_damage
 from verifier.errors import Code
 
 STEPS = st.lists(
@@ -51,7 +52,7 @@ def test_every_honest_history_is_valid(tmp_path_factory: object, steps: list[tup
             world.authorise(consent)
         elif act == "expire" and status == "EXPIRED" and world.consents[consent]["status"] in ("ACTIVE", "PAUSED"):
             world.expire(consent)
-    found = audit_of(world.files(), world.policy(), tmp_path_factory.mktemp("honest"))  # type: ignore[attr-defined]
+    found = audit(world.files(), world, tmp_path_factory.mktemp("honest"))  # type: ignore[attr-defined]
     assert [str(defect) for defect in found.findings.defects] == []
     assert found.verdict is Code.VALID
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from api.web.office import BankPages
 from api.web.people import Person, SignInSca
 from ledger.clock import Clock, SystemClock
 from ledger.documents import key_added
+from tests.ports import loopback
 from tests.web.site import csrf_of, join_named, separately, serving, site_settings, unescaped
 from tests.world import ConsentInWorld, Party, World, reference, running_world
 
@@ -186,7 +186,7 @@ def open_banks(folder: Path, *, clock: Clock | None = None, down: Sequence[str] 
         holders = []
         for name, agent in agents.items():
             agent.is_down = name in down
-            listener = _listening(stack)
+            listener = stack.enter_context(loopback())
             stack.enter_context(serving(agent.app(), listener))
             (folder / f"{name}.token").write_text(f"token-of-{name}")
             (folder / f"{name}.token").chmod(0o600)
@@ -194,7 +194,7 @@ def open_banks(folder: Path, *, clock: Clock | None = None, down: Sequence[str] 
             holders.append({"holder": name, "url": address, "token_file": f"{name}.token"})
         (folder / "holders.json").write_text(json.dumps({"holders": holders}))
         apps = {one: join_named(world, one, one.title()) for one in ("plum", "quince")}
-        listener = _listening(stack)
+        listener = stack.enter_context(loopback())
         settings = site_settings(folder, listener.getsockname()[1], **web)
         framework = FastAPI(openapi_url=None)
         mount(framework, world.ledger, settings, clock=clock or SystemClock())
@@ -202,13 +202,6 @@ def open_banks(folder: Path, *, clock: Clock | None = None, down: Sequence[str] 
         stack.callback(office.store.close)
         stack.enter_context(serving(framework, listener))
         yield Banks(world, settings.base_url, office, agents, apps, people)
-
-
-def _listening(stack: ExitStack) -> socket.socket:
-    listener = stack.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    return listener
 
 
 def _write_people(folder: Path) -> dict[str, Person]:

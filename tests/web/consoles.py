@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +32,7 @@ from ledger.documents import (
 )
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
+from tests.ports import loopback
 from tests.web.site import Site, csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
 
@@ -138,14 +138,12 @@ def open_consoles(
     create_log(config, clock=clock)
     ledger = open_ledger(config, clock=clock)
     ledger.start()
-    with socket.socket() as listener:
+    with loopback() as listener:
         try:
             world = World(ledger, clock)
             write_people(folder)
             join_bank(world, folder)
             join_regulators(world, folder)
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
             settings = site_settings(
                 folder,
                 listener.getsockname()[1],

@@ -17,8 +17,8 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ledger.clock import SystemClock
 from tests.browser import FLAGS, chromium
+from tests.clocks import LateClock
 from tests.web.accessibility import LANGUAGES
 from tests.web.console_pages import pages_of
 from tests.web.consoles import open_consoles
@@ -30,20 +30,6 @@ PHONE: Final = {"width": 390, "height": 844}
 DESK: Final = {"width": 1180, "height": 900}
 READS: Final = (1, 2, 3, 1, 0, 2, 3, 1, 2, 3, 1, 0, 2, 1)
 """How often the app reads on each of fourteen days."""
-
-
-class LateClock:
-    """The system's clock, some time ago: `catch_up` lets the past go by."""
-
-    def __init__(self, behind_days: int) -> None:
-        self._clock = SystemClock()
-        self._behind = behind_days * DAY * 1000
-
-    def now(self) -> int:
-        return self._clock.now() - self._behind
-
-    def catch_up(self, days: float) -> None:
-        self._behind = max(0, self._behind - int(days * DAY * 1000))
 
 
 def live_through_two_weeks(site: Site, clock: LateClock) -> dict[str, str]:

@@ -262,9 +262,9 @@ def test_a_consent_that_is_paused_says_in_the_list_who_paused_it(tmp_path: Path)
 
 
 def test_an_end_that_nobody_made_is_nobodys(tmp_path: Path) -> None:
-    from tests.world import SteppingClock
+    from tests.clocks import HandClock
 
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site:
         consent = site.shared(expires_at=clock.now() // 1000 + DAY)
         clock.advance(seconds=2 * DAY)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.web.gallery import LateClock
+from tests.clocks import LateClock
 from tests.web.site import OLGA, Site, csrf_of, join_named, open_site
 from tests.world import DAY
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ledger.documents import document_of
 from ledger.entries.payload import SeparateConsent
 from ledger.errors import InvalidInput, NotFound, NotPermitted, Unavailable
 from ledger.orders import About, AlertRaised
+from tests.ports import loopback
 from tests.web.site import MEI, OLGA, WEI, Site, open_site, serving
 
 SCA = SignInSca("phr", ("hwk",), 1)
@@ -79,9 +79,7 @@ class Bank:
 
 @pytest.fixture
 def bank(shared_site: Site) -> Iterator[tuple[Bank, RemoteAgent]]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
+    with loopback() as listener:
         made = Bank(shared_site)
         with serving(made.app, listener):
             yield made, RemoteAgent("bank-a", f"http://127.0.0.1:{listener.getsockname()[1]}/agent", "secret")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from api.node.web_settings import WebSettings
 from api.web.brand import GROUNDS, contrast, read_brand
 from api.web.security import CSP
 from ledger.errors import InvalidInput
+from tests.ports import loopback
 from tests.web.site import MEI, Site, open_site, serving
 
 WEB = Path(__file__).resolve().parents[2] / "api" / "web"
@@ -132,9 +132,7 @@ def test_sites_that_cannot_be_trusted_are_no_list(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_the_component_shows_her_overview_on_the_banks_own_page(tmp_path: Path, browser: Browser) -> None:
     own = FastAPI(openapi_url=None)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
+    with loopback() as listener:
         origin = f"http://localhost:{listener.getsockname()[1]}"
         with open_site(tmp_path / "site", recipient="<i>Plum</i>", web={"frame_ancestors": (origin,)}) as site:
             consent = site.shared()

@@ -14,18 +14,19 @@ from playwright.sync_api import Browser
 
 from api.web.people import IDLE_MS, UNDO_MS
 from ledger.consent.state import Status
+from tests.clocks import HandClock
 from tests.web.site import OLGA, Site, csrf_of, open_site
-from tests.world import ConsentInWorld, SteppingClock, record_index_head
+from tests.world import ConsentInWorld, record_index_head
 from verifier.cli import main as verifier
 
 
 @pytest.fixture(scope="module")
-def clock() -> SteppingClock:
-    return SteppingClock()
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture(scope="module")
-def timed(tmp_path_factory: pytest.TempPathFactory, clock: SteppingClock) -> Iterator[Site]:
+def timed(tmp_path_factory: pytest.TempPathFactory, clock: HandClock) -> Iterator[Site]:
     """A site whose clock goes only when told to."""
     with open_site(tmp_path_factory.mktemp("calm") / "site", clock=clock) as opened:
         yield opened
@@ -35,7 +36,7 @@ def state(site: Site, consent: ConsentInWorld) -> Status:
     return site.world.ledger.records.consent(site.bank.id, consent.consent_id).status
 
 
-def test_a_pause_is_undone_within_ten_seconds_by_whoever_made_it(timed: Site, clock: SteppingClock) -> None:
+def test_a_pause_is_undone_within_ten_seconds_by_whoever_made_it(timed: Site, clock: HandClock) -> None:
     consent = timed.shared()
     path = f"/my/connections/{timed.key(consent)}"
     with timed.client() as client, timed.client() as elsewhere:
@@ -54,7 +55,7 @@ def test_a_pause_is_undone_within_ten_seconds_by_whoever_made_it(timed: Site, cl
         assert state(timed, consent) is Status.ACTIVE
 
 
-def test_after_the_time_for_undoing_only_a_confirmed_person_resumes(timed: Site, clock: SteppingClock) -> None:
+def test_after_the_time_for_undoing_only_a_confirmed_person_resumes(timed: Site, clock: HandClock) -> None:
     consent = timed.shared()
     path = f"/my/connections/{timed.key(consent)}"
     with timed.client() as client:
@@ -67,7 +68,7 @@ def test_after_the_time_for_undoing_only_a_confirmed_person_resumes(timed: Site,
         assert state(timed, consent) is Status.PAUSED
 
 
-def test_a_page_knows_when_the_session_ends_and_staying_prolongs_it(timed: Site, clock: SteppingClock) -> None:
+def test_a_page_knows_when_the_session_ends_and_staying_prolongs_it(timed: Site, clock: HandClock) -> None:
     def left(text: str) -> int:
         found = re.search(r'<dialog class="ending" data-ends="(\d+)"', text)
         assert found

@@ -17,10 +17,10 @@ from api.client.statements import StatementMaker
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
 from ledger.documents import Disclosure, document_of, key_added
+from tests.clocks import HandClock
 from tests.web.consoles import CASES, Consoles, open_case, open_consoles, shown_count
 from tests.web.reading import words_of
 from tests.web.site import Site, csrf_of
-from tests.world import SteppingClock
 from verifier.cli import main as verify
 
 CASE = {"case": "case-7", "from_index": "0", "to_index": "40"}
@@ -44,8 +44,8 @@ def confirmed(client: httpx2.Client, number: str, typed: str) -> httpx2.Response
 
 
 @contextmanager
-def asking(tmp_path: Path) -> Iterator[tuple[Consoles, SteppingClock, httpx2.Client, str, str]]:
-    clock = SteppingClock()
+def asking(tmp_path: Path) -> Iterator[tuple[Consoles, HandClock, httpx2.Client, str, str]]:
+    clock = HandClock()
     with open_consoles(tmp_path / "site", clock=clock) as site, site.client("rita") as rita:
         yield site, clock, rita, *asked(site, rita)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,8 @@ from ledger.queries import parties
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.parties import PartyQueries, Sought
 from tests.web.consoles import Consoles
+from tests.web.costs import counted
 from tests.world import World, running_world
-
-
-@contextmanager
-def said() -> Iterator[list[str]]:
-    """The SQL statements of a block, in all threads."""
-    statements: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
-
 
 PAGES = {
     "pia": ["/console/partner", "/console/partner/consents", "/console/partner/calls", "/console/partner/keys"],
@@ -47,7 +31,7 @@ def test_a_longer_history_takes_no_more_questions(consoles: Consoles) -> None:
         for who, paths in PAGES.items():
             with consoles.client(who) as client:
                 for path in paths:
-                    with said() as statements:
+                    with counted() as statements:
                         assert client.get(path).status_code == 200
                     counts[path] = sum("FROM" in one and "web_" not in one for one in statements)
         return counts
@@ -78,7 +62,7 @@ def test_a_page_of_calls_looks_at_a_bounded_part_of_the_log(world: World, monkey
     monkeypatch.setattr(parties, "SPAN", 256)
     queries = PartyQueries(world.ledger.store, world.ledger.keystore)
     size = world.ledger.tree.size()
-    with said() as statements:
+    with counted() as statements:
         page = queries.calls("quiet", "recipient")
     assert page.rows == []
     assert page.low == size - parties.SPANS * 256
@@ -128,7 +112,7 @@ def test_pages_of_consents_join_and_stay_bounded(world: World, monkeypatch: pyte
 
 
 def test_growth_reads_as_many_leaves_as_points(world: World) -> None:
-    with said() as statements:
+    with counted() as statements:
         points = OverviewQueries(world.ledger.store).growth(48)
     assert len(points) == 48
     assert points[-1][1] == world.ledger.tree.size()

@@ -20,11 +20,11 @@ from ledger.documents import ParticipantRemoved, document_of
 from ledger.queries.overview import OverviewQueries
 from ledger.receipts import receipt_bytes
 from tests.client.service import running_service
+from tests.clocks import HandClock
 from tests.devices import RP_ID, Device
 from tests.web.consoles import HOSTILE, Consoles, open_case, open_consoles
 from tests.web.reading import words_of
 from tests.web.site import csrf_of
-from tests.world import SteppingClock
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_S = 86_400
@@ -197,7 +197,7 @@ def test_an_auditors_bundle_holds_the_log_and_no_evidence(consoles: Consoles, tm
 
 
 def test_a_case_is_recorded_before_it_is_opened_and_closes_after_thirty_days(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with (
         open_consoles(tmp_path / "site", clock=clock) as site,
         site.client("rita") as client,

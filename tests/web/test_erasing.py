@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 
@@ -12,11 +11,8 @@ from api.web.console.erasures import HERE
 from ledger.entries.leaf import consent_chain
 from ledger.receipts import check_receipt, receipt_bytes
 from tests.web.consoles import OFFICERS, Consoles, as_site, open_case, open_consoles
+from tests.web.reading import words_of
 from tests.web.site import MEI, csrf_of
-
-
-def words_of(page: httpx2.Response) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
 def as_customer(consoles: Consoles, client: httpx2.Client) -> None:
@@ -31,11 +27,11 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
         with consoles.client(None) as mei, consoles.client("olaf") as olaf, consoles.client("oona") as oona:
             as_customer(consoles, mei)
             page = mei.get("/my/erase")
-            assert "still open" in words_of(page), "what is shared is stopped first"
+            assert "still open" in words_of(page.text), "what is shared is stopped first"
             assert mei.post("/my/erase", data={"csrf": csrf_of(page_with_form(mei))}).status_code == 409
             token = csrf_of(page_with_form(mei))
             mei.post("/my/stop-all", data={"csrf": token})
-            told = words_of(mei.get("/my/erase"))
+            told = words_of(mei.get("/my/erase").text)
             for part in (
                 "What will be gone",
                 "What will stay",
@@ -56,7 +52,7 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             olaf.post(approve, data={"csrf": csrf_of(listed)})
             assert olaf.post(approve, data={"csrf": csrf_of(listed)}).status_code == 403, "one person is not two"
             assert consoles.world.ledger.tree.size() == size
-            assert "a second one must" in words_of(mei.get("/my/erase"))
+            assert "a second one must" in words_of(mei.get("/my/erase").text)
 
             kept = consoles.world.ledger.records.receipt_for("plum", index)
             for typed in ("", "another"):
@@ -73,7 +69,7 @@ def test_nothing_is_erased_before_two_different_people_have_approved(tmp_path: P
             check_receipt(receipt_bytes(gone), consoles.world.ledger.vkey)  # and the log is as provable as before
             assert mei.get("/my/erase", follow_redirects=False).status_code == 303, "her sessions are gone too"
             as_customer(consoles, mei)
-            assert "Your data was erased" in words_of(mei.get("/my/erase"))
+            assert "Your data was erased" in words_of(mei.get("/my/erase").text)
             assert "Plum" not in mei.get("/my/connections?tab=ended").text
             again = oona.post(approve, data={"csrf": csrf_of(oona.get(HERE)), "typed": number})
             assert again.status_code == 409, "it is answered"
@@ -95,10 +91,10 @@ def test_a_request_is_declined_with_a_reason_that_she_reads_or_withdrawn_by_shar
             officers = csrf_of(olaf.get(HERE))
             assert olaf.post(decline, data={"csrf": officers, "reason": "because"}).status_code == 403
             olaf.post(decline, data={"csrf": officers, "reason": "legal-retention"})
-            assert "The law requires us to keep these records" in words_of(mei.get("/my/erase"))
+            assert "The law requires us to keep these records" in words_of(mei.get("/my/erase").text)
 
             mei.post("/my/erase", data={"csrf": token})
-            assert "with the operator" in words_of(mei.get("/my/erase"))
+            assert "with the operator" in words_of(mei.get("/my/erase").text)
             asked = site.ask()
             page = mei.get("/my/approve", params={"consent": asked.consent_id})
             account = re.findall(r'name="account"\s+value="([^"]+)"', page.text)[0]
@@ -110,7 +106,7 @@ def test_a_request_is_declined_with_a_reason_that_she_reads_or_withdrawn_by_shar
             }
             mei.post("/my/approve/review", data=form)
             mei.post("/my/approve/agree", data={"csrf": token})
-            assert "You withdrew your request" in words_of(mei.get("/my/erase"))
+            assert "You withdrew your request" in words_of(mei.get("/my/erase").text)
 
 
 def test_a_customer_is_shown_that_a_regulator_opened_her_evidence(tmp_path: Path) -> None:
@@ -127,7 +123,7 @@ def test_a_customer_is_shown_that_a_regulator_opened_her_evidence(tmp_path: Path
             case = {"case": "case-2026-17", "from_index": str(index), "to_index": str(index)}
             assert open_case(rita, rose, **case).status_code == 200
             for path in pages:
-                told = words_of(mei.get(path))
+                told = words_of(mei.get(path).text)
                 assert "case-2026-17" in told, path
                 assert "Regulator-1" in told, path
             # Only where it is so: not on her other connection, nor on its receipts.

@@ -22,18 +22,18 @@ from api.web.happened import read_event
 from api.web.heeding import settled
 from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import SubjectAnswer, SubjectFeedback
+from tests.clocks import HandClock
 from tests.web.consoles import Consoles, as_site, open_consoles
 from tests.web.reporting import WORDS, report
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
-from tests.world import SteppingClock
 
 DAY = 86_400
 
 
 @pytest.fixture
-def at_work(tmp_path: Path) -> Iterator[tuple[Site, Consoles, SteppingClock]]:
+def at_work(tmp_path: Path) -> Iterator[tuple[Site, Consoles, HandClock]]:
     """A bank with customers, apps and staff, and a clock that the test moves."""
-    clock = SteppingClock()
+    clock = HandClock()
     with open_consoles(tmp_path / "site", clock=clock) as consoles:
         yield as_site(consoles), consoles, clock
 
@@ -88,7 +88,7 @@ def said_text(site: Site, above: int) -> list[str]:
     return [(one.evidence or b"").decode() for one in recorded]
 
 
-def test_an_answer_reaches_her_with_state_words_and_entry(at_work: tuple[Site, Consoles, SteppingClock]) -> None:
+def test_an_answer_reaches_her_with_state_words_and_entry(at_work: tuple[Site, Consoles, HandClock]) -> None:
     site, consoles, _ = at_work
     number = report(site, shared_access(site))
     with staff(consoles, "bea") as bea:
@@ -118,7 +118,7 @@ def test_an_answer_reaches_her_with_state_words_and_entry(at_work: tuple[Site, C
 
 
 def test_the_app_sees_what_the_bank_passed_on_and_answers_through_it(
-    at_work: tuple[Site, Consoles, SteppingClock],
+    at_work: tuple[Site, Consoles, HandClock],
 ) -> None:
     site, consoles, _ = at_work
     number = report(site, shared_access(site))
@@ -148,7 +148,7 @@ def test_the_app_sees_what_the_bank_passed_on_and_answers_through_it(
         assert "The app</bdi> dealt with feedback" in client.get("/my/receipts").text
 
 
-def test_two_of_the_bank_do_not_answer_over_each_other(at_work: tuple[Site, Consoles, SteppingClock]) -> None:
+def test_two_of_the_bank_do_not_answer_over_each_other(at_work: tuple[Site, Consoles, HandClock]) -> None:
     site, consoles, _ = at_work
     number = report(site, shared_access(site))
     with staff(consoles, "bea") as bea:
@@ -159,7 +159,7 @@ def test_two_of_the_bank_do_not_answer_over_each_other(at_work: tuple[Site, Cons
     assert len(said_in_log(site)) == 2
 
 
-def test_lateness_follows_from_the_logs_time(at_work: tuple[Site, Consoles, SteppingClock]) -> None:
+def test_lateness_follows_from_the_logs_time(at_work: tuple[Site, Consoles, HandClock]) -> None:
     site, consoles, clock = at_work
     in_time, late = report(site, shared_access(site)), report(site, shared_access(site))
     with staff(consoles, "bea") as bea:
@@ -183,7 +183,7 @@ def test_lateness_follows_from_the_logs_time(at_work: tuple[Site, Consoles, Step
 
 
 def test_the_file_of_a_queue_holds_what_was_asked_for_and_no_formula(
-    at_work: tuple[Site, Consoles, SteppingClock],
+    at_work: tuple[Site, Consoles, HandClock],
 ) -> None:
     site, consoles, clock = at_work
     first = report(site, shared_access(site), "=1+1")
@@ -273,7 +273,7 @@ def test_a_flood_is_bounded_and_says_what_to_do(site: Site) -> None:
     assert len(said_in_log(site)) == 20
 
 
-def test_nobody_answers_for_another_bank(at_work: tuple[Site, Consoles, SteppingClock]) -> None:
+def test_nobody_answers_for_another_bank(at_work: tuple[Site, Consoles, HandClock]) -> None:
     site, consoles, _ = at_work
     number = report(site, shared_access(site))
     size = site.world.ledger.tree.size()

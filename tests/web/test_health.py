@@ -15,8 +15,9 @@ from api.web.console.premises import Backup, HighMark
 from api.web.words import LANGUAGES, Words
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessStanding
+from tests.clocks import HandClock
 from tests.web.consoles import Consoles
-from tests.world import SteppingClock, World, running_world
+from tests.world import World, running_world
 
 NOW = 1_800_000_000_000
 WELL = NodeState(
@@ -64,7 +65,7 @@ def test_faults_stand_first_with_their_cause_and_what_to_do_in_each_language(nam
 
 
 def test_the_last_day_is_counted_by_the_hour(sqlite_url: str, tmp_path: object) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with running_world(sqlite_url, tmp_path, clock=clock) as world:  # type: ignore[arg-type]
         assert isinstance(world, World)
         clock.advance(seconds=30 * 3600)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,9 +27,10 @@ from api.web.telling.teller import Teller
 from ledger.documents import Disclosure, document_of
 from ledger.errors import InvalidInput
 from ledger.orders import FreezeOrdered
+from tests.clocks import HandClock
+from tests.ports import loopback
 from tests.web.mailbox import Mailbox, open_mailbox
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site, serving
-from tests.world import SteppingClock
 
 DAY = 86_400
 SECRET = b"s" * 32
@@ -41,7 +41,7 @@ class Told:
     """A site whose news go to a mail server of this machine."""
 
     site: Site
-    clock: SteppingClock
+    clock: HandClock
     box: Mailbox
     teller: Teller
 
@@ -60,7 +60,7 @@ def text_of(mail: EmailMessage) -> str:
     return str(mail.get_content())
 
 
-def mail_to(box: Mailbox, clock: SteppingClock, **more: Any) -> Any:
+def mail_to(box: Mailbox, clock: HandClock, **more: Any) -> Any:
     settings = NoticeSettings(
         smtp_host="127.0.0.1", smtp_port=box.port, smtp_security="none", mail_from="news@bank.example", **more
     )
@@ -77,7 +77,7 @@ def wants(site: Site, who: str = MEI, language: str = "en", **members: Any) -> S
 
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[Told]:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_mailbox() as box, open_site(tmp_path / "site", clock=clock) as site:
         made = Told(site, clock, box, Teller(site.office, mail_to(box, clock)))
         site.shared()  # before notices were set up: nobody is told of it
@@ -271,11 +271,8 @@ def gateway() -> Iterator[tuple[str, list[tuple[dict[str, Any], str]]]]:
         return Response(status_code=204)
 
     app.add_api_route("/take", take, methods=["POST"], response_model=None)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        with serving(app, listener):
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/take", taken
+    with loopback() as listener, serving(app, listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/take", taken
 
 
 def test_a_text_message_goes_to_the_banks_gateway_signed_and_names_no_app(told: Told, tmp_path: Path) -> None:
@@ -310,7 +307,7 @@ def test_settings_that_would_send_in_the_open_or_unsigned_are_refused(tmp_path: 
     (tmp_path / "short").chmod(0o600)
     settings = NoticeSettings(push_url="https://x.example", hook_secret_file=tmp_path / "short")
     with pytest.raises(InvalidInput, match="at least 32"):
-        carriers(settings, "https://x.example", SteppingClock(), development=False)
+        carriers(settings, "https://x.example", HandClock(), development=False)
 
 
 def test_she_chooses_on_a_page_where_nothing_is_ticked_for_her_and_ends_it_with_one_click(tmp_path: Path) -> None:

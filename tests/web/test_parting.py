@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -17,9 +15,11 @@ from ledger.canonical import b64u, unb64u
 from ledger.documents import DelegationGranted, document_of
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.statement import payload_of
+from tests.clocks import HandClock
 from tests.web.browsing import sign_in
+from tests.web.reading import words_of
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
-from tests.world import DAY, ConsentInWorld, SteppingClock
+from tests.world import DAY, ConsentInWorld
 
 
 @pytest.fixture
@@ -33,10 +33,6 @@ def reasons(site: Site, consent: ConsentInWorld, **members: object) -> tuple[str
     """Why an access is refused now."""
     outcome = site.read(consent, **members).outcome
     return outcome.reasons  # type: ignore[union-attr]
-
-
-def words_of(page: httpx2.Response) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
 def state(site: Site, consent: ConsentInWorld):  # type: ignore[no-untyped-def]
@@ -101,10 +97,10 @@ def test_a_separate_consent_is_taken_back_by_itself_and_given_again(shared_site:
     with site.client() as client:
         first = client.get(f"/my/connections/{key}/separate", params={"kind": "sensitive"})
         done = client.post(f"/my/connections/{key}/separate", data={"csrf": csrf_of(first), "kind": "sensitive"})
-        assert "You withdrew a separate consent" in words_of(done)
-        assert "Partner told Not yet" in words_of(done)
+        assert "You withdrew a separate consent" in words_of(done.text)
+        assert "Partner told Not yet" in words_of(done.text)
         assert reasons(site, consent) == ("SEPARATE_CONSENT_MISSING",)
-        assert "not given" in words_of(client.get(f"/my/connections/{key}"))
+        assert "not given" in words_of(client.get(f"/my/connections/{key}").text)
         # Twice is once: what is not given cannot be taken back.
         assert client.get(f"/my/connections/{key}/separate", params={"kind": "sensitive"}).status_code == 404
         # The app asks again; she ticks both, and it goes on.
@@ -167,11 +163,11 @@ def test_a_joint_account_waits_for_a_second_yes(shared_site: Site) -> None:
     consent = site.shared(accounts=4)
     joint = next(one for one in site.agent.accounts(site.people[MEI], consent.consent_id) if one.joint).reference
     with site.client() as client:
-        assert "waits for a second approval" in words_of(client.get(f"/my/connections/{site.key(consent)}"))
-        assert "waits for your approval" not in words_of(client.get("/my/connections")), "she has said hers"
+        assert "waits for a second approval" in words_of(client.get(f"/my/connections/{site.key(consent)}").text)
+        assert "waits for your approval" not in words_of(client.get("/my/connections").text), "she has said hers"
     assert reasons(site, consent, accounts=[joint]) == ("ACCOUNT_APPROVAL_PENDING",)
     with site.client(WEI) as client:
-        assert "a joint account waits for your approval" in words_of(client.get("/my/connections?tab=action"))
+        assert "a joint account waits for your approval" in words_of(client.get("/my/connections?tab=action").text)
         page = client.get("/my/approve", params={"consent": consent.consent_id})
         assert re.findall(r'name="account"\s+value="([^"]+)"', page.text) == [joint], "it is about this account only"
         form = {
@@ -222,8 +218,8 @@ def test_nobody_else_is_told_of_what_a_joint_holder_keeps_to_herself(site: Site)
         client.post("/my/approve/review", data=form)
         agreed = client.post("/my/approve/agree", data={"csrf": form["csrf"]})
         key = int(agreed.url.path.rsplit("/", 1)[1])
-        assert "waits for" not in words_of(agreed), "it is shared as if it were hers alone"
-        assert "Nobody else is told" in words_of(client.get(f"/my/connections/{key}/stop"))
+        assert "waits for" not in words_of(agreed.text), "it is shared as if it were hers alone"
+        assert "Nobody else is told" in words_of(client.get(f"/my/connections/{key}/stop").text)
         assert "Plum Budget" in client.get("/my/export/csv").text
     access = site.read(replace(request, accounts=(joint,)))
     assert access.outcome.decision == "allow"  # type: ignore[union-attr]
@@ -270,18 +266,18 @@ def test_nobody_else_is_told_of_what_a_joint_holder_keeps_to_herself(site: Site)
 
 
 def test_confirming_with_the_bank_is_shown_when_due_and_lets_sharing_continue(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         consent = site.shared(reauthenticate_days=10, reconfirm_days=60)
         key = site.key(consent)
-        page = words_of(client.get(f"/my/connections/{key}"))
+        page = words_of(client.get(f"/my/connections/{key}").text)
         assert "Confirm with your bank again by" in page
         assert "The app must ask you again by" in page
         clock.advance(seconds=10 * DAY)
         assert reasons(site, consent) == ("REAUTHENTICATION_REQUIRED",)
         site.sign_in(client, MEI)
-        assert "overdue: nothing is shared until then" in words_of(client.get(f"/my/connections/{key}"))
-        assert "Confirm again by" in words_of(client.get("/my/connections?tab=action"))
+        assert "overdue: nothing is shared until then" in words_of(client.get(f"/my/connections/{key}").text)
+        assert "Confirm again by" in words_of(client.get("/my/connections?tab=action").text)
         clock.advance(seconds=400)  # a sign-in, but not a fresh one
         token = csrf_of(client.get(f"/my/connections/{key}/renew"))
         stale = client.post(f"/my/connections/{key}/renew", data={"csrf": token}, follow_redirects=False)
@@ -289,7 +285,7 @@ def test_confirming_with_the_bank_is_shown_when_due_and_lets_sharing_continue(tm
         site.sign_in(client, MEI, f"/sign-in/start?fresh=1&next=/my/connections/{key}/renew")
         token = csrf_of(client.get(f"/my/connections/{key}/renew"))
         done = client.post(f"/my/connections/{key}/renew", data={"csrf": token})
-        assert "You confirmed with the bank again" in words_of(done)
+        assert "You confirmed with the bank again" in words_of(done.text)
         assert reasons(site, consent) == ()
 
 
@@ -305,8 +301,8 @@ def test_the_page_shows_who_acted_for_whom_and_in_what_quality(site: Site) -> No
     access = site.world.ledger.record(statement)[0]
     assert access.outcome.decision == "allow"  # type: ignore[union-attr]
     with site.client() as client:
-        history = words_of(client.get(f"/my/connections/{site.key(consent)}/history"))
-        receipt = words_of(client.get(f"/my/receipts/{access.index}"))
+        history = words_of(client.get(f"/my/connections/{site.key(consent)}/history").text)
+        receipt = words_of(client.get(f"/my/receipts/{access.index}").text)
     for text in (history, receipt):
         assert "through Agency & Sons" in text
         assert "Plum Budget" in text
@@ -332,8 +328,8 @@ def test_the_terms_stand_on_the_receipts_of_asking_and_agreeing(shared_site: Sit
     consent = site.shared()
     key = site.key(consent)
     with site.client() as client:
-        asked = words_of(client.get(f"/my/receipts/{key}"))
-        agreed = words_of(client.get(f"/my/receipts/{key + 1}"))
+        asked = words_of(client.get(f"/my/receipts/{key}").text)
+        agreed = words_of(client.get(f"/my/receipts/{key + 1}").text)
     for told in (
         "Plum Budget",
         "To help you plan your money",

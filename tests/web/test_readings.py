@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.web.readings import DAY_MS, DAYS, WEEK_MS, Reading, Readings, how_often, usual
-from tests.web.gallery import LateClock
+from tests.clocks import LateClock
 from tests.web.site import Site, open_site
 from tests.world import DAY
 

@@ -17,8 +17,9 @@ from api.web.devidp import PATH, DevelopmentProvider, NotForThisPlace
 from api.web.people import ABSOLUTE_MS, IDLE_MS
 from api.web.security import CSP, HOME, local_path
 from ledger.clock import SystemClock
+from tests.clocks import HandClock
 from tests.web.site import MEI, OLGA, WEI, Site, csrf_of, open_site
-from tests.world import SteppingClock, record_index_head
+from tests.world import record_index_head
 
 ALL_ROUTES = [
     (method, route.path)
@@ -34,6 +35,7 @@ GETS = [path for method, path in ROUTES if method == "GET"]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 PUBLIC = {
     "/authorize",
+    "/authorize/{authorisation}",
     "/join",
     "/brand.css",
     "/brand/logo",
@@ -231,7 +233,7 @@ def test_signing_out_ends_the_session_on_the_server(shared_site: Site) -> None:
 
 
 def test_a_session_ends_when_idle_and_in_any_case(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         clock.advance(seconds=IDLE_MS / 1000 - 1)
         assert client.get(HOME, follow_redirects=False).status_code == 200
@@ -246,7 +248,7 @@ def test_a_session_ends_when_idle_and_in_any_case(tmp_path: Path) -> None:
 
 
 def test_steps_that_matter_need_a_fresh_proof_and_stopping_one_does_not(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         first, second = site.shared(), site.shared()
         asked = site.ask()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from api.web.oidc import RelyingParty, SignInFailed
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
 from ledger.errors import Unavailable
+from tests.ports import loopback
 from tests.web.site import serving
 from tests.world import reference
 
@@ -87,9 +87,7 @@ class Provider:
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
+    with loopback() as listener:
         made = Provider(f"http://127.0.0.1:{listener.getsockname()[1]}")
         with serving(made.app, listener):
             yield made

@@ -17,10 +17,10 @@ import pytest
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Refused
 from ledger.queries.remit import Remit
+from tests.clocks import HandClock
 from tests.web.consoles import Consoles, open_consoles
 from tests.web.reading import words_of
 from tests.web.site import csrf_of
-from tests.world import SteppingClock
 
 ROOT = Path(__file__).resolve().parents[2]
 WEEK = "/console/supervision"
@@ -245,7 +245,7 @@ def opened(client: httpx2.Client, site: Consoles, **changes: str) -> str:
 
 
 def test_an_incident_has_clocks_that_run_out_and_lateness_follows_from_the_log(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_consoles(tmp_path / "site", clock=clock) as site, site.client("bea") as client:
         path = opened(client, site)
         text = words_of(client.get(path).text)

@@ -10,9 +10,9 @@ import pytest
 from api.web.people import IDLE_MS
 from api.web.ties import MOST, SPAN_MS, Tie, Ties
 from ledger.canonical import b64u
+from tests.clocks import HandClock
 from tests.web.banks import ANNA, GUARDIAN, NAMES, NORTH, OTHER, SOUTH, Banks, chosen, open_banks, section
 from tests.web.site import csrf_of
-from tests.world import SteppingClock
 
 UNASKED = "could not be asked"
 NOTHING = "Nothing is shared now"
@@ -77,7 +77,7 @@ def test_another_person_at_the_same_browser_is_shown_nothing(banks: Banks) -> No
 
 
 def test_a_locked_session_is_said_and_opened_again(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_banks(tmp_path / "site", clock=clock) as banks, banks.browser() as anna:
         banks.shared(ANNA[NORTH], "plum")
         banks.link(anna)
@@ -131,7 +131,7 @@ def test_erased_at_one_bank_she_keeps_the_other_and_nothing_tells_of_the_first(b
 
 
 def test_she_takes_a_bank_off_also_while_signed_out_there(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_banks(tmp_path / "site", clock=clock) as banks, banks.browser() as anna:
         banks.link(anna)
         clock.advance(seconds=IDLE_MS / 2000)

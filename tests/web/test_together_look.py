@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page
 
 from api.web.people import IDLE_MS
 from api.web.words import Words
+from tests.clocks import HandClock
 from tests.web.accessibility import LANGUAGES, judged
 from tests.web.banks import ANNA, GUARDIAN, NAMES, NORTH, PEOPLE, SOUTH, Banks, open_banks
-from tests.world import SteppingClock
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CALLED = {one["sub"]: one["name"] for one in PEOPLE}
@@ -19,7 +19,7 @@ CALLED = {one["sub"]: one["name"] for one in PEOPLE}
 
 @pytest.fixture(scope="module")
 def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Banks]:
-    with open_banks(tmp_path_factory.mktemp("look") / "site", clock=SteppingClock()) as opened:
+    with open_banks(tmp_path_factory.mktemp("look") / "site", clock=HandClock()) as opened:
         for _ in range(2):
             opened.shared(GUARDIAN, "plum")
         opened.shared(ANNA[SOUTH], "quince")
@@ -46,7 +46,7 @@ def linked(page: Page, banks: Banks, words: Words, first: str, second: str) -> l
 @pytest.mark.parametrize("locale", sorted(LANGUAGES))
 def test_every_state_can_be_read(banks: Banks, browser: Browser, locale: str, scheme: str) -> None:
     clock = banks.world.clock
-    assert isinstance(clock, SteppingClock)
+    assert isinstance(clock, HandClock)
     words, wrong = Words(LANGUAGES[locale], "UTC"), []
     banks.agents[SOUTH].is_down = True
     context = browser.new_context(

@@ -10,15 +10,13 @@ import httpx2
 import pytest
 
 from api.web.customer import EVENTS
+from tests.clocks import HandClock
 from tests.web.consoles import open_consoles
+from tests.web.reading import words_of
 from tests.web.site import MEI, WEI, Site, csrf_of, open_site
-from tests.world import DAY, ConsentInWorld, SteppingClock
+from tests.world import DAY, ConsentInWorld
 
 TICKS = {"separate": ["provision", "sensitive"]}
-
-
-def words_of(page: httpx2.Response) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
 def token_of(client: httpx2.Client) -> str:
@@ -75,13 +73,13 @@ def test_without_an_account_the_message_stands_at_the_accounts(site: Site) -> No
     with site.client() as client:
         form = {"csrf": token_of(client), "consent": request.consent_id, **TICKS}
         page = client.post("/my/approve/review", data=form)
-    assert "Please choose at least one account." in words_of(page)
+    assert "Please choose at least one account." in words_of(page.text)
     assert page.text.index('id="problem"') < page.text.index('name="account"') < page.text.index('name="separate"')
     assert len(re.findall(r'name="separate"\s+value="\w+"\s+checked', page.text)) == 2
 
 
 def test_a_draft_that_ran_out_is_explained_and_nothing_must_be_chosen_again(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         request = site.ask()
         address = f"/my/approve?consent={request.consent_id}"
@@ -91,7 +89,7 @@ def test_a_draft_that_ran_out_is_explained_and_nothing_must_be_chosen_again(tmp_
         clock.advance(seconds=601)
         for late in (client.post("/my/approve/agree", data={"csrf": form["csrf"]}), client.get("/my/approve/review")):
             assert late.status_code == 410
-            assert "Nothing was agreed" in words_of(late)
+            assert "Nothing was agreed" in words_of(late.text)
         page = client.post("/my/approve/review", data=form)  # once more, to see what the first look offers
         clock.advance(seconds=601)
         late = client.get("/my/approve/review")
@@ -102,17 +100,17 @@ def test_a_draft_that_ran_out_is_explained_and_nothing_must_be_chosen_again(tmp_
 
 
 def test_a_step_up_on_the_way_to_agreeing_loses_nothing(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         request = site.ask()
         clock.advance(seconds=400)  # signed in, but not within five minutes
         first = accounts_on(client.get(f"/my/approve?consent={request.consent_id}"))[0][0]
         form = {"csrf": token_of(client), "consent": request.consent_id, "account": first, **TICKS}
-        assert "First confirm that it is you" in words_of(client.post("/my/approve/review", data=form))
+        assert "First confirm that it is you" in words_of(client.post("/my/approve/review", data=form).text)
         there = site.sign_in(client, MEI, "/sign-in/start?fresh=1&next=/my/approve/review")
-        assert "This is exactly what you agree to" in words_of(there)
+        assert "This is exactly what you agree to" in words_of(there.text)
         done = client.post("/my/approve/agree", data={"csrf": csrf_of(there)})
-        assert "Your agreement is recorded" in words_of(done)
+        assert "Your agreement is recorded" in words_of(done.text)
 
 
 def test_a_new_sign_in_forgets_another_persons_pending_agreement(tmp_path: Path) -> None:
@@ -138,7 +136,7 @@ def test_the_end_of_a_consent_is_not_called_a_time_to_answer(site: Site) -> None
 
 
 def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for_her_alone(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client, site.client(None) as stranger:
         index = site.read(site.shared(accounts=3)).index
         path = f"/my/receipts/{index}/report"
@@ -146,7 +144,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         clock.advance(seconds=16 * 60)
         late = client.post(path, data={"csrf": token, "words": "<b>I was asleep</b>"})
         assert late.status_code == 401
-        assert "what you wrote was not sent" in words_of(late)
+        assert "what you wrote was not sent" in words_of(late.text)
         assert "&lt;b&gt;I was asleep&lt;/b&gt;" in late.text
         assert site.office.store.feedback.to_holder("bank-a") == []
 
@@ -163,7 +161,7 @@ def test_a_report_that_arrives_after_the_session_ended_is_explained_and_kept_for
         client.post(path, data={"csrf": token, "words": "of Mei alone"})
         site.sign_in(client, WEI)
         assert "of Mei alone" not in client.get(path).text
-        assert "Copy it" in words_of(stranger.post(path, data={"words": "mine"}))
+        assert "Copy it" in words_of(stranger.post(path, data={"words": "mine"}).text)
 
 
 # -- lists --------------------------------------------------------------------------------------------------------------
@@ -176,22 +174,22 @@ def count_of(page: httpx2.Response, tab: str) -> int:
 
 
 def test_the_counts_of_the_list_agree(tmp_path: Path) -> None:
-    clock = SteppingClock()
+    clock = HandClock()
     with open_site(tmp_path / "site", clock=clock) as site, site.client() as client:
         soon = clock.now() // 1000 + 3 * DAY
         shared = [site.shared(accounts=1) for _ in range(21)]
         paused = site.shared(accounts=1, expires_at=soon)
         site.world.record(site.bank.step("pause", paused))
         page = client.get("/my/connections")
-        assert f"{len(shared)} connections share your data now. 1 is paused" in words_of(page)
+        assert f"{len(shared)} connections share your data now. 1 is paused" in words_of(page.text)
         assert count_of(page, "active") == len(shared) + 1
         assert count_of(page, "action") == 0, "what is paused asks nothing of her"
         asked = site.ask()
         client.get(f"/my/approve?consent={asked.consent_id}")
         page = client.get("/my/connections?tab=action")
         assert count_of(page, "action") == 1, "a request that waits needs her"
-        assert "Nothing waits for you" not in words_of(page)
-        assert "Waiting for your answer" in words_of(page)
+        assert "Nothing waits for you" not in words_of(page.text)
+        assert "Waiting for your answer" in words_of(page.text)
 
 
 def test_accounts_stand_in_the_banks_order_everywhere(site: Site) -> None:
@@ -208,7 +206,7 @@ def test_accounts_stand_in_the_banks_order_everywhere(site: Site) -> None:
                 f"/my/connections/{key}/stop",
                 f"/my/receipts/{access.index}",
             ):
-                page = words_of(client.get(path))
+                page = words_of(client.get(path).text)
                 at = [page.index(label) for label in labels]
                 assert at == sorted(at), path
 
@@ -267,18 +265,18 @@ def test_the_settings_show_every_passkey_that_the_log_has_in_force(site: Site) -
     [enrolled] = site.world.record(site.bank.enrol(mei.subject))
     with site.client() as client, site.client(WEI) as wei:
         for who in (client, wei):
-            page = words_of(who.get("/my/settings"))
+            page = words_of(who.get("/my/settings").text)
             assert "A passkey that was not added here" in page
             assert f"Receipt {enrolled.index}" in page
-        assert "Your bank put a passkey on record" in words_of(client.get(f"/my/receipts/{enrolled.index}"))
+        assert "Your bank put a passkey on record" in words_of(client.get(f"/my/receipts/{enrolled.index}").text)
         form = client.get("/my/settings")
         found = re.search(r'name="credential_id"\s+value="([^"]+)"', form.text)
         assert found
         after = client.post("/my/passkeys/remove", data={"csrf": csrf_of(form), "credential_id": found[1]})
-        assert "not added here" not in words_of(after)
+        assert "not added here" not in words_of(after.text)
         removed = site.world.ledger.tree.size() - 1
-        assert "You removed a passkey" in words_of(client.get(f"/my/receipts/{removed}"))
-        assert "The other holder removed a passkey" in words_of(wei.get(f"/my/receipts/{removed}"))
+        assert "You removed a passkey" in words_of(client.get(f"/my/receipts/{removed}").text)
+        assert "The other holder removed a passkey" in words_of(wei.get(f"/my/receipts/{removed}").text)
 
 
 # -- people at work -----------------------------------------------------------------------------------------------------
@@ -304,7 +302,7 @@ def test_a_customer_who_opens_a_console_is_told_that_it_is_not_hers(tmp_path: Pa
         for path in ("/console", "/console/partner", "/console/operator", "/console/audit/bundles"):
             page = mei.get(path)  # not a redirect that leads to itself
             assert page.status_code == 404, path
-            assert "Page not found, or you do not have access" in words_of(page)
+            assert "Page not found, or you do not have access" in words_of(page.text)
 
 
 def test_a_bank_reads_why_and_not_what_an_app_should_do(tmp_path: Path) -> None:
@@ -322,6 +320,6 @@ def test_the_operators_reasons_to_decline_are_the_operators_words(tmp_path: Path
     with open_consoles(tmp_path / "site") as consoles, consoles.client(None) as mei, consoles.client("olaf") as olaf:
         consoles.sign_in(mei, MEI)
         mei.post("/my/erase", data={"csrf": token_of(mei)})
-        page = words_of(olaf.get("/console/operator/erasures"))
+        page = words_of(olaf.get("/console/operator/erasures").text)
     assert "The customer's bank did not agree" in page
     assert "Your bank" not in page

@@ -27,8 +27,9 @@ from ledger.witnessing import (
     parse_request,
     with_cosignatures,
 )
+from tests.clocks import HandClock
 from tests.conformance import files
-from tests.world import ORIGIN, SteppingClock
+from tests.world import ORIGIN
 
 LOG = Ed25519NoteSigner(ORIGIN, bytes(range(32)))
 LIAR = Ed25519NoteSigner(ORIGIN, bytes(32))
@@ -76,7 +77,7 @@ def test_a_witness_answers_a_published_session_as_it_says(tmp_path: Path) -> Non
         session = json.loads(path.read_text())
         logs = {session["origin"]: (parse_vkey(session["log_vkey"]),)}
         store = WitnessStore(tmp_path / f"{path.stem}.sqlite")
-        witness = WitnessService(Cosigner("example.com/witness", bytes(32)), logs, store, SteppingClock())
+        witness = WitnessService(Cosigner("example.com/witness", bytes(32)), logs, store, HandClock())
         for request in session["requests"]:
             reply = witness.add_checkpoint(request["request_body"].encode())
             also = request.get("also_acceptable_status", [])

@@ -28,8 +28,9 @@ from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.note import open_note
 from ledger.witnessing import AddCheckpoint
-from tests.api.service import Service, loopback, opened_by_two, serving
+from tests.api.service import Service, opened_by_two, serving
 from tests.conformance import ROOT
+from tests.ports import loopback
 from tests.world import ORIGIN, World
 from verifier.cli import main
 

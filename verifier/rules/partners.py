@@ -74,13 +74,24 @@ class Stated:
         return self.offer.index, self.recipient, self.since
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedMap:
+    """What the `map.publish` at entry `index` commits to."""
+
+    index: int
+    fields: int
+    hash: str
+
+
 @dataclass(slots=True)
 class Partners:
-    """`declare` each act in log order. `attested`: by the entry that gave it; `stated`: the statements of usage by their
-    index; `latest`: of each month the last one; `answers`: what the recipient said of each last, `agreed` or `disputed`."""
+    """`declare` each act in log order. `attested`: by the entry that gave it; `published`: by holder, map and version;
+    `stated`: the statements of usage by their index; `latest`: of each month the last one; `answers`: what the recipient said
+    of each last, `agreed` or `disputed`."""
 
     attested: dict[int, Attestation] = field(default_factory=dict)
     maps: dict[tuple[str, str], int] = field(default_factory=dict)
+    published: dict[tuple[str, str, int], PublishedMap] = field(default_factory=dict)
     offers: dict[int, Offer] = field(default_factory=dict)
     stated: dict[int, Stated] = field(default_factory=dict)
     latest: dict[tuple[int, str, int], int] = field(default_factory=dict)
@@ -137,12 +148,13 @@ class Partners:
                 time // 1000,
             )
 
-    def _publish(self, party: str, content: Object, _: int, __: int) -> None:
+    def _publish(self, party: str, content: Object, index: int, _: int) -> None:
         name, version = (party, str(content["map"])), number(content["map_version"])
         expected = self.maps.get(name, 0) + 1
         if version != expected:
             raise _bad("the map goes on with another version", "map_version", expected, version)
         self.maps[name] = version
+        self.published[*name, version] = PublishedMap(index, number(content["fields"]), str(content["map_hash"]))
 
     # --- tariffs --------------------------------------------------------------------------------------------
 

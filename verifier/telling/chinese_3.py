@@ -82,6 +82,17 @@ SENTENCES_3: dict[str, str] = {
         "声明与回执没有指明策略中的日志密钥，或指明了两把"
     ),
     # partners
+    "no entry publishes this version of the map": "没有条目发布该版本的数据地图",
+    "the entry that publishes this version commits to another map": "发布该版本的条目所承诺的是另一份数据地图",
+    "not a list of fields": "不是字段列表",
+    "not a field": "不是字段",
+    "not a place": "不是字段位置",
+    "fields are sorted by `at`, then `field`, each once": "字段须先按 at、再按 field 排序，且各只出现一次",
+    "graver than what lets it out": "级别高于允许其提供的权限",
+    "a mask and no permission": "设有脱敏却没有权限",
+    "not a mask of the catalogue": "目录中没有该脱敏方式",
+    "not a permission of the catalogue": "目录中没有该权限",
+    "a field below another one": "字段位于另一字段之下",
     "weights stand beside a score, and only there": "权重与评分须同时列明",
     "the weights are more than 1,000 in all": "各权重之和超过 1,000",
     "the tiers of a line begin at 0 and rise": "一行的各档须从 0 开始并递增",
