@@ -200,6 +200,11 @@ class EventQueries:
             query = query.where(event_deliveries.c.state == state)
         return self._deliveries(query.order_by(event_deliveries.c.idx).limit(min(limit, PAGE_LIMIT)))
 
+    def latest_of(self, participant: str, limit: int) -> list[Delivery]:
+        """A participant's last deliveries, the newest entry first."""
+        query = select(event_deliveries).where(event_deliveries.c.participant == participant)
+        return self._deliveries(query.order_by(event_deliveries.c.idx.desc()).limit(min(limit, PAGE_LIMIT)))
+
     def deliveries_about(self, index: int) -> list[Delivery]:
         """Who was to be told of one entry."""
         query = select(event_deliveries).where(event_deliveries.c.idx == index)
