@@ -154,6 +154,15 @@ class LocalSigner:
             case rsa.RSAPrivateKey():
                 return self._key.sign(message, _PSS, SHA256())
 
+    def sign_rs256(self, message: bytes) -> bytes:
+        """RSASSA-PKCS1-v1_5 with SHA-256, for messages of a standard that publishes no other; never for a statement.
+
+        Raises ValueError for a key that is not RSA.
+        """
+        if not isinstance(self._key, rsa.RSAPrivateKey):
+            raise ValueError(f"the key {self.kid} is {self.alg}, and RS256 needs an RSA key")  # noqa: TRY004
+        return self._key.sign(message, padding.PKCS1v15(), SHA256())
+
 
 class HeldSigner:
     """A signer whose private key is in a place that uses it and never hands it out: a token, a service of keys."""

@@ -27,6 +27,8 @@ _UK_RLK: Final = "http://openbanking.org.uk/rlk"
 UK_STANDARD: Final = "uk-ob"
 VERIFICATION: Final = "https://schemas.openid.net/secevent/ssf/event-type/verification"
 """Of the OpenID Shared Signals Framework, 8.1.4.1: a token that says nothing but that tokens arrive."""
+UK_VERSIONS: Final = ("v4.0", "v3.1")
+"""As they stand in terms, and in addresses."""
 
 
 def event_id(origin: str, index: int, participant: str) -> str:
@@ -59,7 +61,7 @@ class EventTokens:
 
     def claims(self, notice: Notice, participant: str, first_at: int) -> dict[str, Any]:
         """The claims: RFC 8417 §2.2, with every member that the UK schema OBEventNotification1 asks for and no other."""
-        resource = f"{self._issuer}/consents/{quote(notice.consent_id, safe=':')}"
+        resource = self._resource(notice)
         events: dict[str, Any] = {EVENT_PREFIX + notice.act.replace(".", "-").replace("_", "-"): self._event(notice)}
         if notice.act == "consent.revoke" and notice.standard == UK_STANDARD:
             events[UK_REVOKED] = {"subject": _uk_subject(notice, resource)}
@@ -73,6 +75,14 @@ class EventTokens:
             "toe": notice.time // 1000,
             "events": events,
         }
+
+    def _resource(self, notice: Notice) -> str:
+        """Where its reader finds the consent: of a UK one, its address in the UK's own API."""
+        consent = quote(notice.consent_id, safe=":")
+        if notice.standard == UK_STANDARD and notice.standard_version in UK_VERSIONS:
+            holder = f"{self._issuer}/holders/{quote(notice.holder)}"
+            return f"{holder}/open-banking/{notice.standard_version}/aisp/account-access-consents/{consent}"
+        return f"{self._issuer}/consents/{consent}"
 
     def alert_token(self, alert: AlertNotice, participant: str, first_at: int) -> str:
         """The token that tells a participant of an alert; `first_at` (ms) is when the delivery began."""

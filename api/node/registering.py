@@ -28,7 +28,7 @@ def registering_of(settings: Settings, ledger: Ledger, registrations: Registrati
         TrustedRegister(one.issuer, one.form, _keys(one, path.parent, sets), dict(one.software)) for one in named
     ]
     software = KeySets(fetch, refetch=0)  # asked only upon a register's word, and then what holds now
-    return Registering(ledger, registrations, once, settings.base_url, registers, software)
+    return Registering(ledger, registrations, once, settings.base_url, registers, software, sets)
 
 
 def _keys(register: RegisterOptions, folder: Path, sets: KeySets) -> Callable[[str], Mapping[str, PublicKey]]:

@@ -1,4 +1,4 @@
-"""The register of Australia's Consumer Data Right, in the shape of its mock register's data file.
+"""The register of Australia's Consumer Data Right: its mock register's data file, or its own list of data recipients.
 
 Legal entities take part as data holders or data recipients; a holder acts through brands, a recipient through the software
 products of its brands. So a holder's brand is a participant with the role `holder`, and a software product is one with the
@@ -64,19 +64,70 @@ class _Entity(Struct, frozen=True, rename="camel"):
     participations: tuple[_Participation, ...] = ()
 
 
+class _ListedProduct(Struct, frozen=True, rename="camel"):
+    software_product_id: str
+    software_product_name: str
+    status: Literal["ACTIVE", "INACTIVE", "REMOVED"]
+
+
+class _ListedBrand(Struct, frozen=True, rename="camel"):
+    brand_name: str
+    status: Literal["ACTIVE", "INACTIVE", "REMOVED"]
+    software_products: tuple[_ListedProduct, ...] = ()
+
+
+class _ListedRecipient(Struct, frozen=True, rename="camel"):
+    status: Literal["ACTIVE", "SUSPENDED", "REVOKED", "SURRENDERED"]
+    data_recipient_brands: tuple[_ListedBrand, ...] = ()
+
+
 class _Feed(Struct, frozen=True, rename="camel"):
-    legal_entities: tuple[_Entity, ...]
+    """The mock register's file has `legalEntities`; an answer of the register (`GET …/data-recipients`) has `data`."""
+
+    legal_entities: tuple[_Entity, ...] | None = None
+    data: tuple[_ListedRecipient, ...] | None = None
+
+
+_LISTED: Final = {
+    "ACTIVE": RegisterStatus.ACTIVE,
+    "INACTIVE": RegisterStatus.SUSPENDED,
+    "SUSPENDED": RegisterStatus.SUSPENDED,
+    "REMOVED": RegisterStatus.REMOVED,
+    "REVOKED": RegisterStatus.REMOVED,
+    "SURRENDERED": RegisterStatus.REMOVED,
+}
 
 
 def read_feed(path: Path) -> list[RegisterEntry]:
-    """The participants that a register file lists, in its order. Raises InvalidInput, OSError."""
+    """The participants that a register's file lists, in its order. Raises InvalidInput, OSError."""
     if path.stat().st_size > FEED_LIMIT:
         raise InvalidInput(f"{path} is larger than a register is")
     try:
         feed = msgspec.json.decode(path.read_bytes(), type=_Feed)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a register's data file: {error}") from None
-    return [listed for entity in feed.legal_entities for listed in _listed(entity)]
+    if (feed.legal_entities is None) == (feed.data is None):
+        raise InvalidInput(
+            f"{path} is neither a register's data file (legalEntities) nor its list of recipients (data)"
+        )
+    entities, recipients = feed.legal_entities or (), feed.data or ()
+    return [
+        *(listed for entity in entities for listed in _listed(entity)),
+        *(listed for recipient in recipients for listed in _recipients(recipient)),
+    ]
+
+
+def _recipients(one: _ListedRecipient) -> list[RegisterEntry]:
+    return [
+        RegisterEntry(
+            product.software_product_id,
+            f"{product.software_product_name} ({brand.brand_name})"[:NAME_LIMIT],
+            "recipient",
+            max(_LISTED[one.status], _LISTED[brand.status], _LISTED[product.status]),
+        )
+        for brand in one.data_recipient_brands
+        for product in brand.software_products
+    ]
 
 
 def _listed(entity: _Entity) -> list[RegisterEntry]:

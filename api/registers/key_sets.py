@@ -78,6 +78,14 @@ class KeySets:
         with known.lock:
             known.news = True
 
+    def forget_all(self) -> None:
+        """Look again at every address, the next time it is asked about."""
+        with self._lock:
+            known = list(self._sets.values())
+        for one in known:
+            with one.lock:
+                one.news = True
+
     def _of(self, address: str) -> _Published:
         with self._lock:
             if address not in self._sets and len(self._sets) >= MOST_SETS:

@@ -121,14 +121,22 @@ class Registering:
         issuer: str,
         registers: Iterable[TrustedRegister],
         client_keys: KeySets,
+        register_keys: KeySets,
     ) -> None:
-        """`issuer` is this ledger's base address; `client_keys` reads the addresses that statements name."""
+        """`issuer` is this ledger's base address; `client_keys` reads the addresses that statements name, `register_keys` those
+        of the registers."""
         self._ledger = ledger
         self._kept = registrations
         self._once = once
         self._issuer = issuer
         self._registers = {one.issuer: one for one in registers}
         self._client_keys = client_keys
+        self._register_keys = register_keys
+
+    def refresh(self) -> None:
+        """A register says that there is something new: believe no key that was read before."""
+        self._client_keys.forget_all()
+        self._register_keys.forget_all()
 
     @property
     def offered(self) -> bool:

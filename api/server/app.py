@@ -26,6 +26,7 @@ from api.node.metrics import Metrics
 from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
 from api.node.scoring import AlertFigures
+from api.office.begun import Begun
 from api.routes import (
     alerts,
     bundles,
@@ -167,7 +168,11 @@ def create_framework(node: Node) -> FastAPI:
     app.add_exception_handler(RequestValidationError, on_bad_parameters)
     app.add_exception_handler(HTTPException, on_framework_error)
     office = node.office
-    handover = None if office is None else Handover(node.flow, lambda holder: office.gateway.options(holder).approve_at)
+    handover = (
+        None
+        if office is None
+        else Handover(node.flow, lambda holder: office.gateway.options(holder).approve_at, Begun(office.notes).way_back)
+    )
     app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
     app.router.default = _standards_first(app.router.default, dialects)
     return app

@@ -10,6 +10,9 @@ from starlette.requests import Request
 
 from api.http.refusals import NotAcceptable
 
+LATEST_SECOND: Final = 9_999_999_999
+"""The last second that terms can name; in the year 2286."""
+LATEST_YEAR: Final = 2286
 _ACCEPTED: Final = frozenset({"*/*", "application/*", "application/json"})
 
 

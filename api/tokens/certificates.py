@@ -38,6 +38,8 @@ class Certificate:
     """b64u of the SHA-256 of its DER bytes (RFC 8705 §3.1, `x5t#S256`)."""
     jwk: dict[str, str]
     """Its public key; empty for a kind of key that is not used here."""
+    domains: tuple[str, ...] = ()
+    """DNS names of its subject; its common name where it has no such names. Who vouches for them, the proxy knows."""
 
     def key_of(self, participant: str, registry: Registry) -> str | None:
         """The participant's client key in the log, not revoked, that it is of: its id."""
@@ -88,13 +90,21 @@ def read_certificate(value: str, now: float) -> Certificate:
             if not value.startswith("-----BEGIN"):
                 [value] = [part[5:].strip('"') for part in value.split(";") if part.lower().startswith("cert=")]
             read = x509.load_pem_x509_certificate(unquote(value).encode("ascii"))
-        jwk = _jwk(read)
+        jwk, domains = _jwk(read), _domains(read)
     except (ValueError, binascii.Error, UnsupportedAlgorithm):
         raise BadToken("the proxy does not tell one certificate") from None
     at = datetime.fromtimestamp(now, UTC)
     if not read.not_valid_before_utc <= at <= read.not_valid_after_utc:
         raise BadToken("the client certificate is not within its dates")
-    return Certificate(b64u(read.fingerprint(SHA256())), jwk)
+    return Certificate(b64u(read.fingerprint(SHA256())), jwk, domains)
+
+
+def _domains(read: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(names.get_values_for_type(x509.DNSName))
+    except x509.ExtensionNotFound:
+        return tuple(str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
 
 
 def _jwk(read: x509.Certificate) -> dict[str, str]:

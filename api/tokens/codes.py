@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -24,6 +24,7 @@ from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import TokenSigner
 from api.tokens.once import REVOKED, Once
 from api.tokens.registrations import Registrations
+from api.tokens.returns import PlainReturn
 from ledger.canonical import b64u
 
 REQUEST_URI: Final = "urn:ietf:params:oauth:request_uri:"
@@ -37,6 +38,7 @@ RESPONSE_MODES: Final = ("jwt", "query", "query.jwt")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 _MEMBERS: Final = frozenset({"kid"})
+Kept = TypeVar("Kept", bound=Struct)
 
 
 RedirectUri = Annotated[
@@ -160,7 +162,7 @@ class CodeFlow:
         when the customer has answered.
         """
         claims = self._opened("pushed", request_uri.removeprefix(REQUEST_URI), now, PAR_SECONDS)
-        request = _request_in(claims)
+        request = _read_as(PushedRequest, claims)
         if not request_uri.startswith(REQUEST_URI) or request.client != client:
             raise BadToken("it is not of this client")
         if self._once.seen("authorization", client, str(claims["jti"])):
@@ -168,17 +170,30 @@ class CodeFlow:
         ticket = self._sealed("ticket", msgspec.to_builtins(request), now, TICKET_SECONDS, str(claims["jti"]))
         return request, ticket
 
-    def request_of(self, ticket: str, now: float) -> PushedRequest:
+    def return_ticket(self, way: PlainReturn, now: float) -> str:
+        """What a browser goes on with that no pushed request sent: it never leads to a code."""
+        return self._sealed("return", msgspec.to_builtins(way), now, TICKET_SECONDS)
+
+    def request_of(self, ticket: str, now: float) -> PushedRequest | PlainReturn:
         """The request that a ticket belongs to. Raises BadToken."""
-        return _request_in(self._opened("ticket", ticket, now, TICKET_SECONDS))
+        return self._ticket(ticket, now)[0]
+
+    def _ticket(self, ticket: str, now: float) -> tuple[PushedRequest | PlainReturn, dict[str, Any]]:
+        kinds = frozenset({_typ("ticket"), _typ("return")})
+        typ, claims = self._read(kinds, ticket, now, TICKET_SECONDS)
+        if typ == _typ("return"):
+            return _read_as(PlainReturn, claims), claims
+        return _read_as(PushedRequest, claims), claims
 
     def answered(self, ticket: str, now: float, *, agreed: bool) -> str:
         """The address that the customer's browser goes back to, once. Raises BadToken.
 
         Whether there is a consent, the log says: with `agreed` and no active consent the answer is that access was denied.
+        A plain way back carries no answer, so it may be gone twice.
         """
-        claims = self._opened("ticket", ticket, now, TICKET_SECONDS)
-        request = _request_in(claims)
+        request, claims = self._ticket(ticket, now)
+        if isinstance(request, PlainReturn):
+            return request.address(agreed=agreed)
         self._once.use("authorization", request.client, str(claims["jti"]), float(claims["exp"]))
         said: dict[str, Any]
         if not agreed:
@@ -280,12 +295,15 @@ class CodeFlow:
         return self._signer.jws({"kid": self._signer.kid, "typ": _typ(use)}, {**claims, **times, "iss": self._issuer})
 
     def _opened(self, use: str, text: str, now: float, longest: int) -> dict[str, Any]:
-        jwt = read_jwt(text, typ=frozenset({_typ(use)}), members=_MEMBERS)
+        return self._read(frozenset({_typ(use)}), text, now, longest)[1]
+
+    def _read(self, kinds: frozenset[str], text: str, now: float, longest: int) -> tuple[str, dict[str, Any]]:
+        jwt = read_jwt(text, typ=kinds, members=_MEMBERS)
         if jwt.header.get("kid") != self._signer.kid:
             raise BadToken("it is not of this ledger")
         claims = jwt.verified(self._signer.public)
         check_times(claims, now, longest=longest)
-        return claims
+        return str(jwt.header["typ"]), claims
 
 
 REFRESH_SECONDS: Final = 400 * 86_400
@@ -311,9 +329,9 @@ def _check_code(claims: Mapping[str, Any], asked: Mapping[str, str], client: str
         raise BadToken("it is bound to another DPoP key")
 
 
-def _request_in(claims: Mapping[str, Any]) -> PushedRequest:
+def _read_as(kind: type[Kept], claims: Mapping[str, Any]) -> Kept:
     try:
-        return msgspec.convert(claims, PushedRequest)
+        return msgspec.convert(claims, kind)
     except msgspec.ValidationError:
         raise BadToken("it is of another version of this ledger") from None
 

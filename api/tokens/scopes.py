@@ -43,6 +43,7 @@ ROLE_SCOPES: Final[dict[str, frozenset[str]]] = {
     ),
     "regulator": frozenset(
         {
+            "admin:metadata:update",
             "admin:metrics.basic:read",
             "bundle:read",
             "disclosure:open",
@@ -74,6 +75,7 @@ NOT_FOR_RECIPIENTS: Final = frozenset({"bundle:read", "disclosure:open", "log:re
 auditors too could tell which of their customers are one person."""
 
 SCOPES: Final[dict[str, str]] = {
+    "admin:metadata:update": "Say that a register has something new (Consumer Data Right)",
     "admin:metrics.basic:read": "Read a holder's metrics as the Consumer Data Right has them",
     "bundle:read": "Export the log without evidence",
     "cdr:registration": "Read, change and end one's own registration as a client",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from api.tokens.codes import CodeFlow, PushedRequest
 from api.tokens.jwt import BadToken
+from api.tokens.returns import PlainReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ class Handover:
     flow: CodeFlow
     approve_at: Callable[[str], str]
     """Holder to the address of its own pages for agreeing; empty: these pages."""
+    begun: Callable[[str, str], PlainReturn | None] = lambda _consent, _authorisation: None
+    """Consent and authorisation to the way back that its client named."""
 
-    def request_of(self, ticket: str, consent_id: str, now: int) -> PushedRequest | None:
+    def request_of(self, ticket: str, consent_id: str, now: int) -> PushedRequest | PlainReturn | None:
         """The request that this browser was sent with, if it is about this consent and still good. `now` in ms."""
         if not ticket:
             return None
@@ -47,9 +50,9 @@ class Handover:
             address = self.flow.answered(ticket, now / 1000, agreed=agreed)
         except BadToken:
             return None
-        return WayBack(address, site_of(request))
+        return WayBack(address, site_of(address))
 
 
-def site_of(request: PushedRequest) -> str:
-    """The host that a request's answer goes to."""
-    return urlsplit(request.redirect_uri).netloc
+def site_of(address: str) -> str:
+    """The host that an address leads to."""
+    return urlsplit(address).netloc

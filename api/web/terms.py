@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
+from api.web.mandated import data_of
 from api.web.plain import plain
 from api.web.words import Words
 from ledger.entries.terms import Terms
@@ -23,7 +24,7 @@ class Line:
 
 def lines_of(words: Words, terms: Terms) -> list[Line]:
     """All lines of the terms for a customer, in the order in which people ask."""
-    data = tuple(words.t(f"permission.{code}") for _, codes in words.clusters(terms.permissions) for code in codes)
+    data = tuple(said for cluster in data_of(words, terms) for said in cluster.says)
     lines = [
         Line("why", (words.purpose(terms),)),
         Line("data", data),
@@ -80,10 +81,10 @@ def separate_text(
     data = words.t("list.comma").join(
         words.t(
             "separate.kind",
-            cluster=words.t(f"cluster.{name}"),
-            what=words.t("list.comma").join(words.t(f"permission.{code}") for code in codes),
+            cluster=cluster.title,
+            what=words.t("list.comma").join(cluster.says),
         )
-        for name, codes in words.clusters(terms.permissions)
+        for cluster in data_of(words, terms)
     )
     purpose = words.purpose(terms)
     match kind:

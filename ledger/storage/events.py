@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, delete, or_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -155,6 +155,11 @@ class EventStore:
                 .where(event_deliveries.c.participant == participant, event_deliveries.c.state.in_(OPEN))
                 .values(next_at=now)
             )
+
+    def forget_endpoint(self, participant: str) -> None:
+        """Take a participant's endpoint back; what it was not told of waits, to be polled."""
+        with self._begin() as connection:
+            connection.execute(delete(event_endpoints).where(event_endpoints.c.participant == participant))
 
     def _change(self, participant: str, event_ids: Iterable[str], **values: Any) -> int:
         mine = event_deliveries.c.participant == participant, event_deliveries.c.event_id.in_(list(event_ids))

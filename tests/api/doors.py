@@ -45,6 +45,7 @@ ALLOWED = {
     },
     "technology-provider": {"partners:read", "partners:write", "receipts:read", "supervision:read"},
     "regulator": {
+        "admin:metadata:update",
         "admin:metrics.basic:read",
         "bundle:read",
         "disclosure:open",

@@ -15,14 +15,16 @@ from tests.keys import KeyPair
 from tests.standards.walk import SECRET
 
 
-def certificate(key: KeyPair, *, days: int = 30, **names: str) -> x509.Certificate:
+def certificate(key: KeyPair, *, days: int = 30, domains: tuple[str, ...] = (), **names: str) -> x509.Certificate:
     """Signed by itself: who issued a client's certificate is the proxy's matter."""
     told = [x509.NameAttribute(getattr(NameOID, name), value) for name, value in names.items()]
     subject = x509.Name([*told, x509.NameAttribute(NameOID.COMMON_NAME, "client")])
     at = datetime.now(UTC)
+    begun = x509.CertificateBuilder()
+    if domains:
+        begun = begun.add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in domains]), critical=False)
     return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
+        begun.subject_name(subject)
         .issuer_name(subject)
         .public_key(key.private.public_key())
         .serial_number(x509.random_serial_number())

@@ -24,7 +24,8 @@ def test_a_consent_made_in_the_frameworks_words_lives_and_ends_in_the_ledger(pla
     made = create(played)
     consent_id = made["consentId"]
     assert made["consentStatus"] == "received"
-    assert made["_links"]["scaRedirect"]["href"].endswith(f"/my/approve?consent={consent_id}")
+    reached = played.service.http.get(made["_links"]["scaRedirect"]["href"])
+    assert (reached.status_code, reached.headers["location"]) == (303, f"/my/approve?consent={consent_id}")
     said = played.last_statement(consent_id)
     assert (said["iss"], said["on_behalf_of"]) == ("gateway", "tpp-1")
     status = made["_links"]["status"]["href"].removeprefix("/holders/bank-a")

@@ -14,10 +14,15 @@ from api.standards.brazil.dialect import BrazilDialect
 from api.standards.cdr.requests import parse_sharing
 from api.standards.receipts.dpv import CONTEXT
 from api.standards.uk.signatures import HEADER, TAN
+from tests.standards.berlin import asked as berlin_asked
 from tests.standards.berlin import create
+from tests.standards.india_cases import message, wanted
 from tests.standards.kit import Stage, message_key
 from tests.standards.uk import V4, asked, signature
 
+BERLIN = {"x-request-id": "6ba7b810-9dad-41d1-80b4-00c04fd430c8", "psu-ip-address": "192.168.8.78"}
+USER = {"document": {"identification": "11111111111", "rel": "CPF"}}
+BALANCES = ["ACCOUNTS_READ", "ACCOUNTS_BALANCES_READ", "RESOURCES_READ"]
 ENGLISH = {"the", "is", "not", "must", "this", "of", "be"}
 
 
@@ -75,3 +80,30 @@ def test_a_receipt_names_things_and_not_texts_to_a_reader_of_linked_data() -> No
         assert CONTEXT[name] == {"@type": "@id"}
         assert name.split(":")[0] in prefixes
     assert CONTEXT["dct:created"] == {"@type": "xsd:dateTime"}
+
+
+FAR = ("2290-01-01T00:00:00Z", "9999-12-30T23:59:59Z")
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_an_end_that_no_terms_can_name_is_refused_by_the_name_of_the_standards_own_field(
+    played: Stage, far: str
+) -> None:
+    """And never by the name of a member of ours."""
+    before = played.recorded
+    uk = asked()
+    uk["Data"]["ExpirationDateTime"] = far
+    brazil = {"data": {"loggedUser": USER, "permissions": BALANCES, "expirationDateTime": far}}
+    interaction = {"x-fapi-interaction-id": "6ba7b810-9dad-41d1-80b4-00c04fd430c8"}
+    india = message(ConsentDetail=wanted(consentExpiry=far))
+    for path, body, headers, field, status in (
+        (V4, uk, {}, "Data.ExpirationDateTime", 400),
+        ("/v1/consents", berlin_asked(validUntil=far[:10]), BERLIN, "validUntil", 400),
+        ("/open-banking/consents/v3/consents", brazil, interaction, "expirationDateTime", 422),
+        ("/aa/v2/Consent", india, {}, "consentExpiry", 400),
+    ):
+        answer = played.call("POST", path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        assert field in answer.text
+        assert "expires_at" not in answer.text
+    assert played.recorded == before

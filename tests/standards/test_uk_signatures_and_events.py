@@ -211,12 +211,34 @@ def test_a_subscription_is_made_shown_changed_and_deleted(played: Stage) -> None
     assert errors_of(played.call("DELETE", f"{SUBSCRIPTIONS}/{identifier}", recipient="tpp-2"))[0][0] == "U011"
 
 
+def test_a_subscription_without_a_callback_is_one_to_poll(played: Stage) -> None:
+    document = official(EVENTS_FILE)
+    body = {"Data": {"Version": "4.0", "EventTypes": ["urn:uk:org:openbanking:events:consent-authorization-revoked"]}}
+    made = played.call("POST", SUBSCRIPTIONS, json=body, recipient="tpp-2")
+    assert made.status_code == 201, made.text
+    conforms(document, "OBEventSubscriptionResponse1", made.json())
+    assert "CallbackUrl" not in made.json()["Data"]
+    assert played.service.node.events.queries.listening() == []
+    [listed] = played.call("GET", SUBSCRIPTIONS, recipient="tpp-2").json()["Data"]["EventSubscription"]
+    assert listed == made.json()["Data"]
+    assert errors_of(played.call("POST", SUBSCRIPTIONS, json=body, recipient="tpp-2"))[0][0] == "U029"
+    place = f"{SUBSCRIPTIONS}/{listed['EventSubscriptionId']}"
+    pushed = {"Data": listed | {"CallbackUrl": "https://tpp.example/events"}}
+    assert played.call("PUT", place, json=pushed, recipient="tpp-2").status_code == 200
+    assert played.service.node.events.queries.listening() == ["tpp-2"]
+    assert played.call("PUT", place, json={"Data": listed}, recipient="tpp-2").status_code == 200
+    assert played.service.node.events.queries.listening() == []
+    assert played.call("DELETE", place, recipient="tpp-2").status_code == 204
+    assert played.call("GET", SUBSCRIPTIONS, recipient="tpp-2").json()["Data"] == {"EventSubscription": []}
+
+
 @pytest.mark.parametrize(
     ("members", "code"),
     [
         ({"CallbackUrl": "http://tpp.example/"}, "U002"),
         ({"CallbackUrl": "https://tpp.example/#x"}, "U002"),
-        ({"CallbackUrl": None}, "U004"),
+        ({"CallbackUrl": None}, "U002"),
+        ({"CallbackUrl": ""}, "U002"),
         ({"Version": "3.1"}, "U002"),
         ({"EventTypes": ["urn:other"]}, "U024"),
     ],
@@ -241,8 +263,11 @@ def test_events_are_polled_and_acknowledged_in_the_uks_words(played: Stage) -> N
     assert found.status_code == 200
     conforms(document, "OBEventPollingResponse1", found.json())
     claims = [json.loads(unb64u(token.split(".")[1])) for token in found.json()["sets"].values()]
-    mine = [one for one in claims if one["sub"].endswith(consent_id)]
-    assert any("urn:uk:org:openbanking:events:consent-authorization-revoked" in one["events"] for one in mine)
+    revoked = "urn:uk:org:openbanking:events:consent-authorization-revoked"
+    [mine] = [one for one in claims if one["sub"].endswith(consent_id) and revoked in one["events"]]
+    [told] = mine["events"][revoked]["subject"]["http://openbanking.org.uk/rlk"]
+    assert told["link"] == mine["sub"]
+    assert played.client().request("GET", told["link"].removeprefix(played.service.base_url)).status_code == 200
     acknowledged = played.call(
         "POST", EVENTS, json={"ack": list(found.json()["sets"]), "returnImmediately": True, "maxEvents": 0}
     )

@@ -17,6 +17,20 @@ SERVED = {
     for name in ("berlin", "brazil", "cdr", "india", "uk")
 }
 """What each adapter says that it serves, the version it prefers first."""
+TITLES = {
+    "AA-": "Account Aggregator API",
+    "FIP-": "Financial Information Provider API",
+    "FIU-": "Financial Information User Callback API",
+    "account-info": "Account and Transaction API Specification",
+    "cds_admin": "CDR Admin API",
+    "cds_register": "CDR Register API",
+    "consents-": "API Consents - Open Finance Brasil",
+    "event-notifications": "Event Notification API Specification - TPP Endpoints",
+    "events-": "Events API Specification - ASPSP Endpoints",
+    "psd2-api": "NextGenPSD2 XS2A Framework",
+}
+"""What an official document is called in itself, whatever its file is called: by a part of the patterns that tests ask with."""
+_TITLE = re.compile(r"^ {2,4}title: *['\"]?(.+?)['\"]? *$", re.MULTILINE)
 _FOLDERS = {"psd2-api": "berlin", "brazil-of": "brazil", "au-cds": "cdr", "india-aa": "india"}
 
 
@@ -32,10 +46,22 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
+def is_titled(path: Path, title: str) -> bool:
+    """Whether an OpenAPI or Swagger file, of whatever name, is the document of this title."""
+    found = _TITLE.search(path.read_text(encoding="utf-8-sig"))
+    return found is not None and found[1] == title
+
+
 @lru_cache
 def official_file(pattern: str, named: str = "") -> dict[str, Any]:
-    """The file of the version that is served; where the folder has none, of the nearest version to it."""
-    found = files(pattern, shape=lambda path: named in path.read_text(encoding="utf-8-sig"))
+    """The document of the version that is served; where the folder has none, of the nearest version to it.
+
+    It is found by its title, among all files: `pattern` says which, `named` stands in its text.
+    """
+    [title] = [title for part, title in TITLES.items() if part in pattern.rpartition("/")[2]]
+    found = files(
+        "standards/**/*.y*ml", shape=lambda path: is_titled(path, title) and named in path.read_text("utf-8-sig")
+    )
     served = SERVED[standard_of(pattern)][0]
     documents = [read(path) for path in found]
     return min(documents, key=lambda document: _distance(str(document["info"]["version"]), served))

@@ -29,11 +29,14 @@ from fastapi import FastAPI
 
 from api.client.signing import LocalSigner
 from api.node.settings import Settings
+from api.office.begun import Begun
+from api.office.facts import Notes
 from api.tokens.codes import CodeFlow, PushedRequest
 from api.tokens.grants import Grants
 from api.tokens.keys import TokenSigner
 from api.tokens.once import Once
 from api.tokens.registrations import Registrations
+from api.tokens.returns import PlainReturn
 from api.web import mount
 from api.web.agent import Authorisation, LocalAgent
 from api.web.handover import Handover
@@ -65,6 +68,8 @@ class Site:
     people: dict[str, Person]
     flow: CodeFlow | None = None
     """How apps send people here; none at a site of which only the consoles are served."""
+    begun: Begun | None = None
+    """What they have begun, likewise."""
     consents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -113,6 +118,12 @@ class Site:
         assert self.flow is not None
         pushed = self.flow.pushed(request, consent.consent_id, now)
         return f"{self.url}/authorize?{urlencode({'client_id': request.client, 'request_uri': pushed['request_uri']})}"
+
+    def sent_plainly(self, consent: ConsentInWorld, back: str, nok: str = "") -> str:
+        """The address that an app sends its customer to that wants no code, but its own addresses visited."""
+        assert self.begun is not None
+        way = PlainReturn(consent.terms["recipient"], self.bank.id, consent.consent_id, back, nok)
+        return f"{self.url}/authorize/{self.begun.begin(way)}?{urlencode({'consent': consent.consent_id})}"
 
     def shared(self, who: str = MEI, app: Party | None = None, *, accounts: int = 2, **terms: Any) -> ConsentInWorld:
         """A consent that was asked for and agreed to."""
@@ -307,14 +318,16 @@ def open_site(
             Grants(world.ledger.records.consent, lambda: world.ledger.registry).is_active,
             registrations := Registrations(f"sqlite:///{folder / 'ledger.sqlite'}", signer, settings.base_url),
         )
-        handover = Handover(flow, lambda _holder: "")
+        begun = Begun(notes := Notes(settings.database_url, world.ledger.keystore))
+        handover = Handover(flow, lambda _holder: "", begun.way_back)
         mount(framework, world.ledger, settings, clock=clock or SystemClock(), handover=handover)
         office: BankPages = framework.router.default.state.office
         with serving(framework, listener):
             try:
-                yield Site(world, bank, app, settings.base_url, office, people, flow)
+                yield Site(world, bank, app, settings.base_url, office, people, flow, begun)
             finally:
                 once.close()
+                notes.close()
                 registrations.close()
                 office.store.close()
 

@@ -218,6 +218,7 @@ def test_every_page_that_can_be_read_is_judged(scene: Scene) -> None:
     # What is left is not a page: files, streams, redirections.
     assert unseen == {
         "/authorize",
+        "/authorize/{authorisation}",
         "/brand.css",
         "/brand/logo",
         "/embed.js",

@@ -42,6 +42,7 @@ NOT_PAGES = {
 ONE_PAGE_EACH = {"/my/connections/{key}/{step}": ("/my/connections/{key}/pause", "/my/connections/{key}/resume")}
 ELSEWHERE = {
     "/authorize": "an app, as the metadata of the token service tells it",
+    "/authorize/{authorisation}": "an app, as the link scaRedirect tells it (docs/standards/berlin.md)",
     "/my/approve": "a recipient sends its customer there",
     "/step-up": "the application sends there (StepUpNeeded)",
     "/sign-in": "the application sends there (SignInNeeded)",

@@ -70,6 +70,25 @@ def test_she_says_no_and_is_taken_back_without_one(shared_site: Site, phone: Pag
     assert shared_site.world.ledger.records.consent("plum", consent.consent_id).status.value == "REJECTED"
 
 
+@pytest.mark.parametrize("agrees", [True, False])
+def test_without_a_code_she_is_taken_to_the_address_of_her_answer(shared_site: Site, phone: Page, agrees: bool) -> None:
+    """Berlin Group's redirect: the app named an address for yes and one for no, and gets each as it wrote it."""
+    consent = shared_site.ask()
+    yes, no = "https://app.example/yes?state=s-1&n=%20", "https://app.example/no?state=s-1"
+    phone.goto(shared_site.sent_plainly(consent, yes, no))
+    _sign_in(phone, "Mei Lin")
+    phone.wait_for_url("**/my/approve**")
+    assert phone.get_by_text("you go back to app.example").is_visible()
+    if agrees:
+        _agree(phone)
+    else:
+        phone.get_by_role("button", name="Decline").click()
+    phone.wait_for_url("https://app.example/**")
+    assert phone.url == (yes if agrees else no)
+    status = shared_site.world.ledger.records.consent("plum", consent.consent_id).status.value
+    assert status == ("ACTIVE" if agrees else "REJECTED")
+
+
 def test_a_customer_who_agreed_before_is_taken_back_after_the_sign_in(shared_site: Site, phone: Page) -> None:
     consent = shared_site.shared()
     phone.goto(shared_site.sent_here(consent, BACK))

@@ -35,6 +35,7 @@ GETS = [path for method, path in ROUTES if method == "GET"]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 PUBLIC = {
     "/authorize",
+    "/authorize/{authorisation}",
     "/join",
     "/brand.css",
     "/brand/logo",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from api.standards.berlin.dialect import REQUEST_ID, format_error
 from api.standards.forms import is_address, is_uuid, require_json_wanted
+from api.tokens.returns import origin_of
 
 ADDRESS: Final = "psu-ip-address"
 REDIRECT: Final = "tpp-redirect-uri"
@@ -30,14 +30,6 @@ async def check_headers(request: Request) -> None:
         if headers.get(name, "true").lower() not in ("true", "false"):
             raise format_error(f"{name} must be true or false", name)
     for name in (REDIRECT, NOK_REDIRECT):
-        if name in headers and not _is_redirect(headers[name]):
-            raise format_error(f"{name} must be an https address", name)
+        if name in headers and origin_of(headers[name]) is None:
+            raise format_error("must be an https address without user or fragment", name)
     require_json_wanted(request)
-
-
-def _is_redirect(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme == "https" and bool(parts.hostname) and len(text) <= 2_048
-    except ValueError:
-        return False

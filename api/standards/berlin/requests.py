@@ -10,6 +10,7 @@ from api.office.configuration import HolderOptions
 from api.office.wish import Wish
 from api.standards.berlin.access import permissions_of
 from api.standards.berlin.dialect import TppMessage, format_error
+from api.standards.forms import LATEST_YEAR
 from api.standards.json import NotJson, read_object
 
 STANDARD: Final = "berlin-group"
@@ -67,6 +68,10 @@ def _end_of(said: Any, options: HolderOptions, now: int) -> int:
         raise TppMessage(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
     if day == NEVER:
         return 0
+    if day.year >= LATEST_YEAR:
+        raise TppMessage(
+            400, "PERIOD_INVALID", f"must lie before {LATEST_YEAR}, or be {NEVER} for no end", "validUntil"
+        )
     return int(datetime.combine(day + timedelta(days=1), time(), options.tz).timestamp())
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request
@@ -13,11 +11,13 @@ from starlette.responses import Response
 
 from api.http.describing import answer, body
 from api.http.wire import read_body
-from api.node.admission import NodeHere, serve
+from api.node.admission import serve
+from api.office.begun import Begun
 from api.office.office import Office, Standing
 from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
-from api.standards.berlin.dialect import TppMessage, consent_unknown, echoed, format_error
-from api.standards.berlin.headers import ADDRESS, EXPLICIT, NOK_REDIRECT, REDIRECT, check_headers
+from api.standards.berlin.dialect import TppMessage, consent_unknown, format_error
+from api.standards.berlin.exchange import BerlinExchange
+from api.standards.berlin.headers import ADDRESS, EXPLICIT, check_headers
 from api.standards.berlin.requests import read_consent
 from api.standards.incoming import (
     CONSENTS_READ,
@@ -39,7 +39,6 @@ AuthorisationId = Annotated[str, Path(alias="authorisationId", min_length=1, max
 _TAG: Final = "berlin-group"
 _CONSENTS: Final = f"{HOLDER_PATH}/v1/consents"
 _ONE: Final = _CONSENTS + "/{consentId:path}"
-_AUTHORISATION: Final = "authorisation:"
 _SCA_APPROACH: Final = {"aspsp-sca-approach": "REDIRECT"}
 _EXAMPLE: Final[dict[str, Any]] = {
     "access": {"balances": [], "transactions": []},
@@ -58,30 +57,6 @@ _WRITE_PROBLEMS: Final = (
 )
 
 
-class BerlinExchange:
-    """One request and the way to answer it."""
-
-    def __init__(self, request: Request, node: NodeHere, holder: HolderHere) -> None:
-        self.request = request
-        self._base = node.settings.base_url
-        self._holder = quote(holder)
-
-    def link(self, consent_id: str, below: str = "") -> dict[str, str]:
-        """A link to a consent, or to what lies below it."""
-        return {"href": f"/holders/{self._holder}/v1/consents/{quote(consent_id, safe=':')}{below}"}
-
-    def pages(self, consent_id: str) -> dict[str, str]:
-        """Where the customer authorises."""
-        return {"href": f"{self._base}/my/approve?consent={quote(consent_id, safe='')}"}
-
-    def answer(self, status: int, said: Any = None, headers: dict[str, str] | None = None) -> Response:
-        """The answer."""
-        more = {**echoed(self.request), "cache-control": "no-store"} | (headers or {})
-        if said is None:
-            return Response(status_code=status, headers=more)
-        return Response(msgspec.json.encode(said), status, more, media_type="application/json")
-
-
 ExchangeHere = Annotated[BerlinExchange, Depends(BerlinExchange)]
 
 
@@ -93,15 +68,7 @@ def _find(office: Office, recipient: str, holder: str, consent_id: str) -> Stand
 
 
 def _authorisations(office: Office, consent_id: str) -> list[str]:
-    return [name.removeprefix(_AUTHORISATION) for name in office.notes.names(consent_id, _AUTHORISATION)]
-
-
-def _start(office: Office, request: Request, consent_id: str) -> str:
-    """A new authorisation, with the addresses to which the customer is sent afterwards."""
-    identifier = str(uuid.uuid4())
-    kept = {name: request.headers[name] for name in (REDIRECT, NOK_REDIRECT) if name in request.headers}
-    office.notes.add(consent_id, _AUTHORISATION + identifier, msgspec.json.encode(kept))
-    return identifier
+    return Begun(office.notes).of(consent_id)
 
 
 @serve(
@@ -124,21 +91,21 @@ def post_consent(
     statement: StatementHere,
     asked: BodyHere,
 ) -> Response:
-    """`scaRedirect` leads to the pages of this ledger, where the customer authorises."""
+    """`scaRedirect` leads to the pages where the customer authorises, and from there back to `TPP-Redirect-URI`."""
     request = exchange.request
     if ADDRESS not in request.headers:
         raise format_error("PSU-IP-Address is needed", "PSU-IP-Address")
     office.require_holder(holder)
     options = office.gateway.options(holder)
+    way = exchange.way_back("")
     standing = office.request(recipient, holder, read_consent(asked, options, office.now), asked, statement=statement)
     consent_id = standing.consent_id
     links = {"self": exchange.link(consent_id), "status": exchange.link(consent_id, "/status")}
-    if request.headers.get(EXPLICIT) == "true":
+    if request.headers.get(EXPLICIT, "").lower() == "true":
         links["startAuthorisation"] = exchange.link(consent_id, "/authorisations")
     else:
-        started = _start(office, request, consent_id)
-        links["scaRedirect"] = exchange.pages(consent_id)
-        links["scaStatus"] = exchange.link(consent_id, f"/authorisations/{started}")
+        started = Begun(office.notes).begin(msgspec.structs.replace(way, consent_id=consent_id))
+        links |= exchange.sca_links(consent_id, started)
     said = {"consentStatus": status_of(standing), "consentId": consent_id, "_links": links}
     return exchange.answer(201, said, {"location": links["self"]["href"], **_SCA_APPROACH})
 
@@ -225,12 +192,12 @@ def _post_authorisation(
     standing = _find(office, recipient, holder, consent_id)
     if not may_be_authorised(standing):
         raise TppMessage(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
-    identifier = _start(office, exchange.request, consent_id)
+    identifier = Begun(office.notes).begin(exchange.way_back(consent_id))
     place = _authorisations(office, consent_id).index(identifier)
     said = {
         "scaStatus": sca_status(standing, place),
         "authorisationId": identifier,
-        "_links": _links(exchange, consent_id, identifier),
+        "_links": exchange.sca_links(consent_id, identifier),
     }
     return exchange.answer(201, said, _SCA_APPROACH)
 
@@ -312,7 +279,7 @@ def _put_authorisation(
     status = sca_status(standing, _place(office, consent_id, authorisation_id))
     if status != "received":
         raise TppMessage(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
-    said = {"scaStatus": status, "_links": _links(exchange, consent_id, authorisation_id)}
+    said = {"scaStatus": status, "_links": exchange.sca_links(consent_id, authorisation_id)}
     return exchange.answer(200, said, _SCA_APPROACH)
 
 
@@ -334,13 +301,6 @@ def get_consent(
     """One's own, whichever way it was made; what the framework has no word for is left out of `access`."""
     standing = _find(office, recipient, holder, consent_id)
     return exchange.answer(200, word_consent(standing, office.gateway.options(holder)))
-
-
-def _links(exchange: BerlinExchange, consent_id: str, authorisation_id: str) -> dict[str, Any]:
-    return {
-        "scaRedirect": exchange.pages(consent_id),
-        "scaStatus": exchange.link(consent_id, f"/authorisations/{authorisation_id}"),
-    }
 
 
 def _place(office: Office, consent_id: str, authorisation_id: str) -> int:

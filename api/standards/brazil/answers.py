@@ -1,4 +1,4 @@
-"""A consent in Brazil's words (consents 3.3.1)."""
+"""A consent in Brazil's words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from api.office.office import Change, Standing
 from api.standards.brazil.permissions import codes_of, meaning_of
-from api.standards.brazil.requests import ConsentFacts, parse_facts
+from api.standards.brazil.requests import ConsentFacts, Extension, parse_facts
+from api.standards.brazil.versions import NEWEST, BrazilVersion
 from ledger.consent.state import Status
 
 CONFIRM_SECONDS: Final = 3600
@@ -68,15 +71,16 @@ def rejection_of(status: Status, change: Change) -> dict[str, Any]:
     return {"rejectedBy": by, "reason": {"code": code}}
 
 
-def permissions_in(standing: Standing, facts: ConsentFacts | None) -> list[str]:
+def permissions_in(standing: Standing, facts: ConsentFacts | None, version: BrazilVersion = NEWEST) -> list[str]:
     """The codes as they were asked for, without those that fell away; else those that the terms cover."""
     held = frozenset(standing.consent.terms.permissions)
-    if facts is None:
-        return codes_of(held)
-    return [code for code in dict.fromkeys(facts.data.permissions) if meaning_of([code]) <= held]
+    asked = codes_of(held) if facts is None else list(dict.fromkeys(facts.data.permissions))
+    return [code for code in asked if code not in version.without and (facts is None or meaning_of([code]) <= held)]
 
 
-def answer_of(standing: Standing, link: str, now: int, *, reading: bool) -> dict[str, Any]:
+def answer_of(
+    standing: Standing, link: str, now: int, *, reading: bool, version: BrazilVersion = NEWEST
+) -> dict[str, Any]:
     """ResponseConsent, or ResponseConsentRead with the rejection. `now` in seconds."""
     terms = standing.consent.terms
     data: dict[str, Any] = {
@@ -84,16 +88,31 @@ def answer_of(standing: Standing, link: str, now: int, *, reading: bool) -> dict
         "creationDateTime": brazil_time(standing.created_at // 1000),
         "status": status_of(standing.status),
         "statusUpdateDateTime": brazil_time(standing.change.at // 1000),
-        "permissions": permissions_in(standing, parse_facts(standing.facts)),
+        "permissions": permissions_in(standing, parse_facts(standing.facts), version),
     }
-    if terms.expires_at:
-        data["expirationDateTime"] = brazil_time(terms.expires_at)
+    if terms.expires_at or version.never:
+        data["expirationDateTime"] = brazil_time(terms.expires_at) if terms.expires_at else version.never
     if reading and data["status"] == "REJECTED":
         data["rejection"] = rejection_of(standing.status, standing.change)
-    return {"data": data, "links": {"self": link}, "meta": {"requestDateTime": brazil_time(now)}}
+    return {"data": data, "links": {"self": link}, "meta": meta_of(now, version)}
 
 
-def error_body(code: str, title: str, detail: str, now: int) -> dict[str, Any]:
+def meta_of(now: int, version: BrazilVersion, records: int = 1) -> dict[str, Any]:
+    """`meta` of an answer that is all on one page."""
+    totals = {"totalRecords": records, "totalPages": 1} if version.totals else {}
+    return {**totals, "requestDateTime": brazil_time(now)}
+
+
+def renewal_of(one: Extension, version: BrazilVersion) -> dict[str, Any]:
+    """A renewal as it is listed."""
+    said = dict(msgspec.to_builtins(one))
+    if version.pages:
+        return said
+    short = {name: said[name] for name in ("loggedUser", "requestDateTime")}
+    return {**short, "expirationDateTime": said.get("expirationDateTime", version.never)}
+
+
+def error_body(code: str, title: str, detail: str, now: int, version: BrazilVersion = NEWEST) -> dict[str, Any]:
     """ResponseError and its kin."""
     said = {"code": code[:255], "title": title[:255], "detail": detail[:2048]}
-    return {"errors": [said], "meta": {"requestDateTime": brazil_time(now)}}
+    return {"errors": [said], "meta": meta_of(now, version)}

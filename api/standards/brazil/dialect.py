@@ -14,12 +14,11 @@ from starlette.responses import Response
 from api.http.problems import problem_headers, problem_of
 from api.http.wire import Reply
 from api.standards.brazil.answers import error_body
-from api.standards.brazil.requests import VERSION
+from api.standards.brazil.versions import BASES, BrazilVersion, version_at
 from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.words import words
 from ledger.errors import IllegalTransition, LedgerError
 
-BASE: Final = "/open-banking/consents/v3"
 INTERACTION: Final = "x-fapi-interaction-id"
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _TITLES: Final = {
@@ -63,6 +62,11 @@ _OTHERWISE: Final = ("Erro interno", "O serviço não conseguiu processar a requ
 """Of all others."""
 
 
+def version_of(request: Request) -> BrazilVersion:
+    """The version that a request is answered in."""
+    return version_at(request.url.path, request.headers.get("x-v", ""))
+
+
 def interaction_id(request: Request) -> str | None:
     """The caller's interaction id; None unless it is a UUID."""
     sent = request.headers.get(INTERACTION, "")
@@ -74,7 +78,7 @@ def answer(request: Request, status: int, body: Any) -> Response:
     data = b"" if body is None else msgspec.json.encode(body)
     headers = (
         (INTERACTION, interaction_id(request) or str(uuid.uuid4())),
-        ("x-v", VERSION),
+        ("x-v", version_of(request).number),
         ("cache-control", "no-store"),
     )
     if body is None:
@@ -82,10 +86,16 @@ def answer(request: Request, status: int, body: Any) -> Response:
     return Reply(status, data, headers=headers).response()
 
 
+def _operation(request: Request) -> str:
+    if request.method == "DELETE":
+        return "delete"
+    return "extend" if request.url.path.endswith("/extends") else "create"
+
+
 class BrazilDialect:
     """See `Dialect`."""
 
-    place: Final = re.compile(HOLDER + BASE + r"(/|\Z)")
+    place: Final = re.compile(HOLDER + f"({'|'.join(BASES)})" + r"(/|\Z)")
 
     def refusal(self, error: LedgerError, request: Request) -> Response:
         """Codes of the standard where it has one; else the name of our own problem in its spelling."""
@@ -94,12 +104,15 @@ class BrazilDialect:
         status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if isinstance(error, IllegalTransition) and request.method == "DELETE":
             code = "CONSENTIMENTO_EM_STATUS_REJEITADO"
+        version = version_of(request)
+        if status == 422 and code not in version.refusals[_operation(request)]:
+            status = 400
         title, said = _WORDED.get(problem.slug, _OTHERWISE)
         if isinstance(error, DialectRefusal):
             said = error.detail
         elif error.member is not None and status < 500:
             said = f"{said} ({error.member})"
-        made = answer(request, status, error_body(code, _TITLES.get(code, title), said, int(time.time())))
+        made = answer(request, status, error_body(code, _TITLES.get(code, title), said, int(time.time()), version))
         for name, value in problem_headers(error).items():
             made.headers[name] = value
         return made

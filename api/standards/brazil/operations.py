@@ -1,4 +1,4 @@
-"""Brazil's operations on the ledger (consents 3.3.1). Blocking; seconds throughout."""
+"""Brazil's operations on the ledger. Blocking; seconds throughout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from api.office.wish import Wish
 from api.standards.brazil.answers import CONFIRM_SECONDS, TIMED_OUT, brazil_time, inward_id, permissions_in, status_of
 from api.standards.brazil.requests import (
     STANDARD,
-    VERSION,
     Asked,
     AskedExtension,
     ConsentFacts,
@@ -27,7 +26,9 @@ from api.standards.brazil.requests import (
     unprocessable,
     wish_of,
 )
+from api.standards.brazil.versions import NEWEST, BrazilVersion
 from api.standards.dialects import DialectRefusal
+from api.standards.forms import LATEST_SECOND
 from ledger.app import Ledger
 from ledger.consent.state import BEFORE, Status
 from ledger.entries.terms import Terms
@@ -47,12 +48,13 @@ class Brazil:
     office: Office
     recipient: str
     holder: str
+    version: BrazilVersion = NEWEST
 
     def create(self, body: bytes, statement: str | None) -> Standing:
         """POST /consents. Raises Refusal and what the office raises."""
-        asked = parse_request(body)
+        asked = parse_request(body, self.version)
         not_offered = self.office.gateway.options(self.holder).options.get(NOT_OFFERED, "").split()
-        wish = wish_of(asked, now=self._now, not_offered=not_offered)
+        wish = wish_of(asked, now=self._now, not_offered=not_offered, version=self.version)
         return self.office.request(self.recipient, self.holder, wish, body, statement=statement)
 
     def read(self, outward: str) -> Standing:
@@ -91,13 +93,13 @@ class Brazil:
 
     def extend(self, outward: str, body: bytes, headers: tuple[str, str], statement: str | None) -> Standing:
         """POST /consents/{id}/extends: another end, for the same customer. `headers`: her address, and her browser."""
-        asked = parse_extension(body)
+        asked = parse_extension(body, self.version)
         before = self.read(outward)
         facts = parse_facts(before.facts)
         self._require_renewable(before, facts, asked)
         expires_at = parse_time(asked.expiration_date_time) if asked.expiration_date_time else 0
         now, old = self._now, before.consent.terms.expires_at
-        if expires_at and (expires_at <= now or (old and expires_at <= old) or not old):
+        if expires_at and (not now < expires_at <= LATEST_SECOND or (old and expires_at <= old) or not old):
             raise unprocessable("DATA_EXPIRACAO_INVALIDA", "a renovação termina no futuro, e depois do prazo anterior")
         extension = Extension(
             asked.logged_user, brazil_time(now), asked.expiration_date_time, brazil_time(old) if old else None, *headers
@@ -149,7 +151,7 @@ def _renewal(terms: Terms, expires_at: int) -> Wish:
     return Wish(
         permissions=terms.permissions,
         standard=terms.standard,
-        standard_version=terms.standard_version or VERSION,
+        standard_version=terms.standard_version or NEWEST.number,
         purpose=terms.purpose,
         expires_at=expires_at,
         starts_at=terms.starts_at,

@@ -1,4 +1,4 @@
-"""Reading Brazil's requests (consents 3.3.1): exactly what the schema allows, and then the rules in its text."""
+"""Reading Brazil's requests: exactly what the schema allows, and then the rules in its text."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from msgspec import Meta, Struct
 
 from api.office.wish import Wish
 from api.standards.brazil.permissions import ALWAYS, BUSINESS, MEANING, PERSONAL, is_whole, meaning_of
+from api.standards.brazil.versions import NEWEST, BrazilVersion
 from api.standards.dialects import DialectRefusal
+from api.standards.forms import LATEST_SECOND, LATEST_YEAR
 from ledger.entries.terms import Purpose
 
 STANDARD: Final = "brazil-of"
-VERSION: Final = "3.3.1"
 _DATE: Final = re.compile(
     r"(\d{4})-(1[0-2]|0?[1-9])-(3[01]|[12][0-9]|0?[1-9])T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z", re.ASCII
 )
@@ -103,18 +104,28 @@ def malformed(detail: str) -> DialectRefusal:
     return DialectRefusal(400, "PARAMETRO_INVALIDO", detail)
 
 
-def parse_request(body: bytes) -> Asked:
-    """Raises Refusal 400 for a body that the schema refuses."""
+def parse_request(body: bytes, version: BrazilVersion = NEWEST) -> Asked:
+    """Raises Refusal 400 for a body that the version's schema refuses."""
     try:
         asked = _facts.decode(body).data
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise malformed(f"o corpo não corresponde a CreateConsent: {error}") from None
-    unknown = sorted(set(asked.permissions) - MEANING.keys())
+    unknown = sorted(set(asked.permissions) - (MEANING.keys() - version.without))
     if unknown:
-        raise malformed("data.permissions: uma permissão não pertence a nenhum agrupamento de consents 3.3.1")
-    if asked.expiration_date_time is not None:
-        parse_time(asked.expiration_date_time)
-    return asked
+        raise malformed(
+            f"data.permissions: uma permissão não pertence a nenhum agrupamento de consents {version.number}"
+        )
+    return msgspec.structs.replace(asked, expiration_date_time=_end_of(asked.expiration_date_time, version))
+
+
+def _end_of(said: str | None, version: BrazilVersion) -> str | None:
+    """The end as the newest version says it. Raises Refusal 400."""
+    if said is None and version.never:
+        raise malformed(f"data.expirationDateTime é de preenchimento obrigatório em consents {version.number}")
+    if said is None or said == version.never:
+        return None
+    parse_time(said)
+    return said
 
 
 def parse_facts(note: bytes | None) -> ConsentFacts | None:
@@ -125,15 +136,13 @@ def parse_facts(note: bytes | None) -> ConsentFacts | None:
         return None
 
 
-def parse_extension(body: bytes) -> AskedExtension:
-    """Raises Refusal 400 for a body that the schema refuses."""
+def parse_extension(body: bytes, version: BrazilVersion = NEWEST) -> AskedExtension:
+    """Raises Refusal 400 for a body that the version's schema refuses."""
     try:
         asked = _extension.decode(body).data
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise malformed(f"o corpo não corresponde a CreateConsentExtensions: {error}") from None
-    if asked.expiration_date_time is not None:
-        parse_time(asked.expiration_date_time)
-    return asked
+    return msgspec.structs.replace(asked, expiration_date_time=_end_of(asked.expiration_date_time, version))
 
 
 def parse_time(text: str) -> int:
@@ -148,7 +157,7 @@ def parse_time(text: str) -> int:
         raise malformed("expirationDateTime não é um dia do calendário") from None
 
 
-def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = ()) -> Wish:
+def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = (), version: BrazilVersion = NEWEST) -> Wish:
     """The terms that a request comes to at `now` (seconds). Raises Refusal 422 by the rules of the text.
 
     `not_offered`: codes of products that the holder does not have; they fall away, unless nothing is left.
@@ -171,7 +180,8 @@ def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = ()) -> Wis
         raise unprocessable("SEM_PERMISSOES_FUNCIONAIS_RESTANTES", "RESOURCES_READ sozinha não dá acesso a nada")
     if not is_whole(codes):
         raise unprocessable(
-            "COMBINACAO_PERMISSOES_INCORRETA", "as permissões não formam agrupamentos completos de consents 3.3.1"
+            "COMBINACAO_PERMISSOES_INCORRETA",
+            f"as permissões não formam agrupamentos completos de consents {version.number}",
         )
     kept = codes - frozenset(not_offered)
     if not kept - {ALWAYS}:
@@ -181,12 +191,14 @@ def wish_of(asked: Asked, *, now: int, not_offered: Collection[str] = ()) -> Wis
     expires_at = 0
     if asked.expiration_date_time is not None:
         expires_at = parse_time(asked.expiration_date_time)
-        if expires_at <= now:
-            raise unprocessable("DATA_EXPIRACAO_INVALIDA", "expirationDateTime não está no futuro")
+        if not now < expires_at <= LATEST_SECOND:
+            raise unprocessable(
+                "DATA_EXPIRACAO_INVALIDA", f"expirationDateTime não está no futuro, ou está depois de {LATEST_YEAR}"
+            )
     return Wish(
         permissions=meaning_of(kept),
         standard=STANDARD,
-        standard_version=VERSION,
+        standard_version=version.number,
         purpose=_PURPOSE,
         expires_at=expires_at,
         language="pt-BR",

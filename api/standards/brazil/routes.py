@@ -1,4 +1,4 @@
-"""Brazil's addresses (consents 3.3.1)."""
+"""Brazil's addresses: one set for each major version."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api.node.admission import NodeHere, serve
-from api.standards.brazil.answers import answer_of, brazil_time
-from api.standards.brazil.dialect import BASE, answer, interaction_id
+from api.office.office import Standing
+from api.standards.brazil.answers import answer_of, brazil_time, meta_of, outward_id, renewal_of
+from api.standards.brazil.dialect import INTERACTION, answer, interaction_id, version_of
 from api.standards.brazil.operations import Brazil
 from api.standards.brazil.requests import malformed
+from api.standards.brazil.versions import BASES, NEWEST
 from api.standards.incoming import (
     CONSENTS_READ,
     CONSENTS_WRITE,
@@ -25,8 +27,6 @@ from api.standards.incoming import (
 
 router = APIRouter()
 TAG: Final = "open-finance-brasil"
-CONSENTS: Final = HOLDER_PATH + BASE + "/consents"
-ONE: Final = CONSENTS + "/{consent_id:path}"
 PAGE_SIZE: Final = 25
 _SAID: Final[dict[str, Any]] = {
     "description": "As the standard's own schema",
@@ -41,10 +41,12 @@ _BODY: Final = {
 def _brazil(
     request: Request, node: NodeHere, office: OfficeHere, recipient: RecipientHere, holder: HolderHere
 ) -> Brazil:
-    if interaction_id(request) is None:
+    version = version_of(request)
+    demanded = version.interaction_demanded or request.url.path.endswith("/extends")
+    if interaction_id(request) is None and (demanded or INTERACTION in request.headers):
         raise malformed("o cabeçalho x-fapi-interaction-id deve ser um UUID")
     office.require_holder(holder)
-    return Brazil(node.ledger, office, recipient, holder)
+    return Brazil(node.ledger, office, recipient, holder, version)
 
 
 BrazilHere = Annotated[Brazil, Depends(_brazil)]
@@ -54,37 +56,19 @@ def _link(request: Request, node: NodeHere) -> str:
     return node.settings.base_url + request.url.path
 
 
-@serve(
-    router,
-    "POST",
-    CONSENTS,
-    access=CONSENTS_WRITE,
-    tag=TAG,
-    summary="Criar novo pedido de consentimento",
-    request_body=_BODY,
-    answers={201: _SAID},
-    operation_id="brazil_create_consent",
-)
+def _said(brazil: Brazil, standing: Standing, link: str, *, reading: bool) -> dict[str, Any]:
+    return answer_of(standing, link, brazil.office.now // 1000, reading=reading, version=brazil.version)
+
+
 def post_consent(
     request: Request, node: NodeHere, brazil: BrazilHere, body: BodyHere, statement: StatementHere
 ) -> Response:
     """Asks for a consent, signed by the gateway for the recipient."""
     standing = brazil.create(body, statement)
-    link = f"{_link(request, node)}/{answer_of(standing, '', 0, reading=False)['data']['consentId']}"
-    return answer(request, 201, answer_of(standing, link, brazil.office.now // 1000, reading=False))
+    link = f"{_link(request, node)}/{outward_id(standing.consent_id)}"
+    return answer(request, 201, _said(brazil, standing, link, reading=False))
 
 
-@serve(
-    router,
-    "POST",
-    ONE + "/extends",
-    access=CONSENTS_WRITE,
-    tag=TAG,
-    summary="Renovar consentimento",
-    request_body=_BODY,
-    answers={201: _SAID},
-    operation_id="brazil_extend_consent",
-)
 def post_extends(
     consent_id: str, request: Request, node: NodeHere, brazil: BrazilHere, body: BodyHere, statement: StatementHere
 ) -> Response:
@@ -95,19 +79,9 @@ def post_extends(
             raise malformed(f"o cabeçalho do cliente {name} falta, ou não tem a forma documentada")
     standing = brazil.extend(consent_id, body, (headers[0], headers[1]), statement)
     link = _link(request, node).removesuffix("/extends")
-    return answer(request, 201, answer_of(standing, link, brazil.office.now // 1000, reading=False))
+    return answer(request, 201, _said(brazil, standing, link, reading=False))
 
 
-@serve(
-    router,
-    "GET",
-    ONE + "/extensions",
-    access=CONSENTS_READ,
-    tag=TAG,
-    summary="Listar renovações",
-    answers={200: _SAID},
-    operation_id="brazil_list_extensions",
-)
 def get_extensions(
     consent_id: str,
     request: Request,
@@ -131,36 +105,75 @@ def get_extensions(
     if page < pages:
         links["next"] = at(page + 1)
     meta = {"totalRecords": len(found), "totalPages": pages, "requestDateTime": brazil_time(brazil.office.now // 1000)}
-    return answer(request, 200, {"data": found[(page - 1) * size : page * size], "links": links, "meta": meta})
+    shown = [renewal_of(one, brazil.version) for one in found[(page - 1) * size : page * size]]
+    return answer(request, 200, {"data": shown, "links": links, "meta": meta})
 
 
-@serve(
-    router,
-    "GET",
-    ONE,
-    access=CONSENTS_READ,
-    tag=TAG,
-    summary="Obter consentimento",
-    answers={200: _SAID},
-    operation_id="brazil_get_consent",
-)
 def get_consent(consent_id: str, request: Request, node: NodeHere, brazil: BrazilHere) -> Response:
     """As it stands now, with the rejection when it has ended."""
     standing = brazil.read(consent_id)
-    return answer(request, 200, answer_of(standing, _link(request, node), brazil.office.now // 1000, reading=True))
+    return answer(request, 200, _said(brazil, standing, _link(request, node), reading=True))
 
 
-@serve(
-    router,
-    "DELETE",
-    ONE,
-    access=CONSENTS_WRITE,
-    tag=TAG,
-    summary="Revogar consentimento",
-    answers={204: {"description": "Rejected for ever"}},
-    operation_id="brazil_delete_consent",
-)
 def delete_consent(consent_id: str, request: Request, brazil: BrazilHere, statement: StatementHere) -> Response:
     """The customer's wish, told to the recipient: no access above its entry is allowed."""
     brazil.delete(consent_id, statement)
     return answer(request, 204, None)
+
+
+def get_all_renewals(consent_id: str, request: Request, node: NodeHere, brazil: BrazilHere) -> Response:
+    """Every renewal, newest first, on one page."""
+    found = [renewal_of(one, brazil.version) for one in brazil.extensions(consent_id)]
+    meta = meta_of(brazil.office.now // 1000, brazil.version, len(found))
+    return answer(request, 200, {"data": found, "links": {"self": _link(request, node)}, "meta": meta})
+
+
+def _register(base: str) -> None:
+    """Serve one major version. What lies below a consent comes first: its id may hold slashes."""
+    newest = base == NEWEST.base
+    consents = HOLDER_PATH + base + "/consents"
+    one = consents + "/{consent_id:path}"
+    mark = "brazil_" if newest else f"brazil_{base.rpartition('/')[2]}_"
+    writing: dict[str, Any] = {"access": CONSENTS_WRITE, "tag": TAG}
+    reading: dict[str, Any] = {"access": CONSENTS_READ, "tag": TAG, "answers": {200: _SAID}}
+    made: dict[str, Any] = {"request_body": _BODY, "answers": {201: _SAID}}
+    serve(
+        router,
+        "POST",
+        consents,
+        summary="Criar novo pedido de consentimento",
+        operation_id=f"{mark}create_consent",
+        **writing,
+        **made,
+    )(post_consent)
+    serve(
+        router,
+        "POST",
+        one + "/extends",
+        summary="Renovar consentimento",
+        operation_id=f"{mark}extend_consent",
+        **writing,
+        **made,
+    )(post_extends)
+    serve(
+        router,
+        "GET",
+        one + ("/extensions" if newest else "/extends"),
+        summary="Listar renovações",
+        operation_id=f"{mark}list_extensions",
+        **reading,
+    )(get_extensions if newest else get_all_renewals)
+    serve(router, "GET", one, summary="Obter consentimento", operation_id=f"{mark}get_consent", **reading)(get_consent)
+    serve(
+        router,
+        "DELETE",
+        one,
+        summary="Revogar consentimento",
+        answers={204: {"description": "Rejected for ever"}},
+        operation_id=f"{mark}delete_consent",
+        **writing,
+    )(delete_consent)
+
+
+for _base in BASES:
+    _register(_base)

@@ -16,7 +16,7 @@ from api.standards.cdr.dialect import BASE, refused
 from api.standards.cdr.metrics import metrics
 from api.standards.cdr.operations import Arrangements
 from api.standards.cdr.requests import SCOPES
-from api.standards.incoming import HOLDER_PATH, HolderHere, OfficeHere
+from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere
 from api.tokens.clients import FORM, FORM_LIMIT
 from api.tokens.keys import ALGORITHMS
 from ledger.errors import NotPermitted
@@ -26,6 +26,8 @@ TAG: Final = "consumer-data-right"
 PLACE: Final = HOLDER_PATH + BASE
 METRICS: Final = token("admin:metrics.basic:read")
 METRICS_VERSION: Final = 5
+METADATA: Final = token("admin:metadata:update")
+METADATA_VERSION: Final = 1
 _POSITIVE: Final = re.compile(r"[1-9][0-9]{0,8}")
 _JSON: Final[dict[str, Any]] = {
     "description": "As the standard's own schema",
@@ -122,7 +124,7 @@ async def get_metrics(
     period: Annotated[Literal["ALL", "CURRENT", "HISTORIC"], Query()] = "ALL",
 ) -> Response:
     """For the regulator, and for the holder itself: version 5, counted from the log."""
-    _require_version(request)
+    _require_version(request, METRICS_VERSION)
     office.require_holder(holder)
     supervised = node.ledger.registry.has_role(caller.id, "regulator") and node.remit_of(caller.id).covers_all_of(
         holder
@@ -175,7 +177,49 @@ def get_metadata(node: NodeHere, office: OfficeHere, holder: HolderHere) -> Resp
     return Reply(200, msgspec.json.encode(said)).response()
 
 
-def _require_version(request: Request) -> None:
+class _Action(msgspec.Struct, frozen=True):
+    action: Literal["REFRESH"]
+
+
+class _MetadataUpdate(msgspec.Struct, frozen=True):
+    data: _Action
+
+
+_updates: Final = msgspec.json.Decoder(_MetadataUpdate)
+
+
+@serve(
+    router,
+    "POST",
+    PLACE + "/cds-au/v1/admin/register/metadata",
+    access=METADATA,
+    tag=TAG,
+    summary="The register has something new",
+    request_body={
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
+    },
+    answers={200: {"description": "What was kept of the registers is read anew when it is next needed"}},
+    operation_id="cdr_update_metadata",
+)
+async def post_metadata(
+    request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere, body: BodyHere
+) -> Response:
+    """By the register, which takes part as a regulator: version 1, action `REFRESH`."""
+    _require_version(request, METADATA_VERSION)
+    office.require_holder(holder)
+    try:
+        _updates.decode(body)
+    except msgspec.ValidationError:
+        raise refused(400, "Field/Invalid", "data.action") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise refused(400, "Field/Missing", "data") from None
+    await asyncio.to_thread(node.registering.refresh)
+    headers = {"x-v": str(METADATA_VERSION), "cache-control": "no-store"}
+    return Response(status_code=200, headers=headers)
+
+
+def _require_version(request: Request, served: int) -> None:
     """`x-v` and `x-min-v` (Versioning). Raises Refusal."""
     wanted, least = (header(request.scope, name) for name in (b"x-v", b"x-min-v"))
     if wanted is None:
@@ -185,5 +229,5 @@ def _require_version(request: Request) -> None:
             raise refused(400, "Header/InvalidVersion", name)
     highest = int(wanted)
     lowest = highest if least is None or int(least) >= highest else int(least)
-    if not lowest <= METRICS_VERSION <= highest:
-        raise refused(406, "Header/UnsupportedVersion", f"the version here is {METRICS_VERSION}")
+    if not lowest <= served <= highest:
+        raise refused(406, "Header/UnsupportedVersion", f"the version here is {served}")

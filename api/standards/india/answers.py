@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from api.client.signing import StatementSigner, sign_jwt
 from api.office.office import Standing
 from api.standards.india.requests import ConsentDetail, ConsentMessage, aa_time
 from ledger.consent.state import Consent, Status
@@ -89,11 +88,6 @@ def signed_detail(standing: Standing) -> dict[str, Any]:
     if detail is not None and detail.DataFilter:
         said["DataFilter"] = msgspec.to_builtins(detail.DataFilter)
     return dict(said)
-
-
-def signed_artefact(standing: Standing, signer: StatementSigner) -> str:
-    """`signedConsent` as it stands now: to be made once, since no two signatures of PS256 are the same."""
-    return sign_jwt(signer, {"kid": signer.kid}, signed_detail(standing))
 
 
 def artefact_of(

@@ -14,13 +14,14 @@ from starlette.responses import Response
 from api.http.problems import problem_headers, problem_of
 from api.http.wire import Reply
 from api.node.node import Node
-from api.standards.detached import SIGNATURE_HEADER, detached
+from api.standards.detached import SIGNATURE_HEADER
 from api.standards.dialects import HOLDER, DialectRefusal
-from api.standards.india.requests import VERSIONS, aa_time
+from api.standards.india.requests import aa_time
+from api.standards.india.signatures import sign_body
+from api.standards.india.versions import SERIES, series_at
 from api.standards.words import words
 from ledger.errors import LedgerError
 
-BASE: Final = "/aa/v2"
 TXN: Final = "consent_ledger.aa.txnid"
 _HERE: Final = {"Consent/fetch": "InvalidConsentId", "Consent/handle": "InvalidConsentHandle"}
 """The name of an unknown id, by operation."""
@@ -32,26 +33,30 @@ def answer(request: Request, status: int, body: dict[str, Any]) -> Response:
     data = msgspec.json.encode(body)
     headers = [("cache-control", "no-store")]
     if node.office is not None:
-        headers.append((SIGNATURE_HEADER, detached(node.office.gateway.messages, data)))
+        options = node.office.gateway.options(request.path_params.get("holder", ""))
+        headers.append((SIGNATURE_HEADER, sign_body(node.office.gateway, options, data)))
     return Reply(status, data, headers=tuple(headers)).response()
 
 
 class IndiaDialect:
     """See `Dialect`."""
 
-    place: Final = re.compile(HOLDER + BASE + r"(/|\Z)")
+    place: Final = re.compile(HOLDER + f"({'|'.join(one.base for one in SERIES)})" + r"(/|\Z)")
 
     def refusal(self, error: LedgerError, request: Request) -> Response:
         """The specification's code where it has one for what happened at this operation."""
         problem = problem_of(error)
-        operation = request.url.path.partition(BASE + "/")[2]
+        series = series_at(request.url.path)
+        operation = request.url.path.partition(series.base + "/")[2]
+        if series.by_address and request.method == "GET":
+            operation = "Consent/handle" if operation.startswith("Consent/handle") else "Consent/fetch"
         told = words("india").problems[problem.slug]
         status, code = (error.status, error.code) if isinstance(error, DialectRefusal) else (told.status, told.code)
         if problem.slug == "not-found":
             code = _HERE.get(operation, "InvalidRequest")
         txnid = request.scope.get(TXN) or str(uuid.uuid4())
         said = {
-            "ver": VERSIONS[-1],
+            "ver": series.numbers[-1],
             "txnid": txnid,
             "timestamp": aa_time(time.time_ns() // 1_000_000),
             "errorCode": code,

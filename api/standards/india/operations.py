@@ -11,7 +11,7 @@ from api.office.history import history_of
 from api.office.holders import HolderDesk
 from api.office.office import Office, Standing
 from api.standards.dialects import DialectRefusal
-from api.standards.india.answers import artefact_of, handle_status, signed_artefact, use_of
+from api.standards.india.answers import artefact_of, handle_status, signed_detail, use_of
 from api.standards.india.requests import (
     AaEnvelope,
     ArtefactRequest,
@@ -25,20 +25,19 @@ from api.standards.india.requests import (
     refused,
     wish_of,
 )
-from api.standards.india.strictness import require_certified, require_fresh
-from api.tokens.jwt import BadToken, read_jwt, text_claim
-from api.tokens.keys import PublicKey
+from api.standards.india.signatures import read_artefact, sign_artefact, signer_of
+from api.standards.india.strictness import CUSTOMERS_OF, require_certified, require_fresh
+from api.standards.india.versions import V2, AaSeries
+from api.tokens.jwt import BadToken
 from api.tokens.once import Once
 from ledger.app import Ledger
-from ledger.canonical import unb64u
 from ledger.consent.state import BEFORE, Status
-from ledger.errors import NotFound, NotPermitted
+from ledger.errors import BadEncoding, BadSignature, NotFound, NotPermitted
 
 REMEMBER_SECONDS: Final = 86_400
 """How long a transaction id is remembered."""
 _HOLDERS_STEP: Final = {"ACTIVE": "consent.resume", "PAUSED": "consent.pause", "REVOKED": "consent.revoke"}
 _REASON: Final = "customer-request"
-_SIGNED: Final = frozenset({"b64", "crit", "kid"})
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,13 @@ class Aggregator:
     caller: str
     holder: str
     base_url: str
+    series: AaSeries = V2
 
     def request(self, body: bytes, statement: str | None) -> dict[str, Any]:
         """POST /Consent of an FIU. Raises Refusal and what the office raises."""
-        message = parse_body(body, ConsentMessage)
+        message = parse_body(body, ConsentMessage, self.series.numbers)
         self._require_fresh(message)
-        require_certified(message.ConsentDetail)
+        require_certified(message.ConsentDetail, self.office.gateway.options(self.holder).options.get(CUSTOMERS_OF, ""))
         self._require_consumer(message.ConsentDetail)
         wish = wish_of(message.ConsentDetail, now=self.office.now // 1000, version=message.ver)
         self._require_new(message.txnid)
@@ -69,33 +69,42 @@ class Aggregator:
 
     def handle(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/handle."""
-        message = parse_body(body, HandleRequest)
+        message = parse_body(body, HandleRequest, self.series.numbers)
         self._require_fresh(message)
-        standing = self._standing(message.ConsentHandle)
+        return self.handle_of(message.ConsentHandle, message.ver, message.txnid)
+
+    def handle_of(self, handle: str, ver: str, txnid: str) -> dict[str, Any]:
+        """How a request stands, said in a version, in a transaction."""
+        standing = self._standing(handle)
         status = handle_status(standing.consent, standing.status)
-        said = {"status": status} | ({"id": standing.consent_id} if status == "READY" else {})
-        return self._said(message.ver, message.txnid) | {"ConsentHandle": standing.consent_id, "ConsentStatus": said}
+        shown = "FAILED" if status in self.series.failed else status
+        said = {"status": shown} | ({"id": standing.consent_id} if status == "READY" else {})
+        return self._said(ver, txnid) | {"ConsentHandle": standing.consent_id, "ConsentStatus": said}
 
     def fetch(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/fetch: the artefact, for the FIU and the FIP."""
-        message = parse_body(body, FetchRequest)
+        message = parse_body(body, FetchRequest, self.series.numbers)
         self._require_fresh(message)
-        standing = self._standing(message.consentId)
+        return self.artefact(message.consentId, message.ver, message.txnid)
+
+    def artefact(self, consent_id: str, ver: str, txnid: str) -> dict[str, Any]:
+        """The artefact, said in a version, in a transaction."""
+        standing = self._standing(consent_id)
         if not standing.consent.approvals:
             raise refused("InvalidConsentId", "there is no artefact: the customer has not agreed")
         entries, _ = history_of(self.ledger, standing.consent)
         return artefact_of(
             standing,
             self._signed(standing),
-            ver=message.ver,
-            txnid=message.txnid,
+            ver=ver,
+            txnid=txnid,
             use=use_of(entries),
             log_uri=f"{self.base_url}/consents/{standing.consent_id}/history",
         )
 
     def notify(self, body: bytes) -> dict[str, Any]:
         """POST /Consent/Notification: the customer has said so to the FIU, or to the FIP."""
-        message = parse_body(body, NotificationRequest)
+        message = parse_body(body, NotificationRequest, self.series.numbers)
         self._require_fresh(message)
         if message.Notifier.id != self.caller:
             raise refused("InvalidNotifier", "Notifier.id is not the caller")
@@ -140,8 +149,8 @@ class Aggregator:
         notes, name = self.office.notes, f"artefact:{standing.consent.version}"
         kept = notes.read(standing.consent_id, name)
         if kept is None:
-            made = signed_artefact(standing, self.office.gateway.messages)
-            kept = made.encode()
+            signer = signer_of(self.office.gateway, self.office.gateway.options(self.holder))
+            kept = sign_artefact(signer, signed_detail(standing)).encode()
             if not notes.add(standing.consent_id, name, kept):  # another front was first
                 kept = notes.read(standing.consent_id, name) or kept
         return kept.decode()
@@ -154,17 +163,12 @@ class Aggregator:
     def _verified(self, message: ArtefactRequest) -> tuple[ConsentDetail, str, str]:
         """The detail, the FIP it names, and the version. Raises Refusal."""
         try:
-            jwt = read_jwt(message.signedConsent, typ=frozenset({None, "jwt"}), members=_SIGNED)
-            key = self.ledger.registry.keys.get(text_claim(jwt.header, "kid", longest=64))
-            if key is None or key.use != "client" or key.revoked_at is not None:
-                raise BadToken("its kid is not that of a client key")  # noqa: TRY301
-            jwt.verified(PublicKey(key.alg, dict(key.jwk), key.verify))
-            payload = unb64u(message.signedConsent.split(".")[1])
+            payload, signer = read_artefact(message.signedConsent, self.ledger.registry)
             detail = msgspec.json.decode(payload, type=ConsentDetail)
-            if not self.ledger.registry.may_act_for(detail.DataConsumer.id, key.participant, "consent.request"):
-                raise BadToken("its signer has no delegation of this FIU")  # noqa: TRY301
+            if not self.ledger.registry.may_act_for(detail.DataConsumer.id, signer, "consent.request"):
+                raise BadSignature("its signer has no delegation of this FIU")  # noqa: TRY301
             provider = msgspec.json.decode(payload)["DataProvider"]["id"]
-        except (BadToken, msgspec.DecodeError, KeyError, TypeError) as error:
+        except (BadSignature, BadEncoding, msgspec.DecodeError, KeyError, TypeError) as error:
             raise refused("SignatureDoesNotMatch", f"signedConsent is not valid: {error}") from None
         return detail, str(provider), message.ver
 

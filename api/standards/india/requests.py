@@ -13,11 +13,13 @@ from msgspec import Meta, Struct
 
 from api.office.wish import Wish
 from api.standards.dialects import DialectRefusal
+from api.standards.forms import LATEST_SECOND, LATEST_YEAR
+from api.standards.india.versions import V2
 from api.standards.words import words
 from ledger.entries.terms import Filter, Period, Purpose
 
 STANDARD: Final = "india-aa"
-VERSIONS: Final = ("2.0.0", "2.1.0")
+VERSIONS: Final = V2.numbers
 DAYS: Final = {"DAY": 1, "MONTH": 30, "YEAR": 365}
 """Days of a unit of DataLife. A month of 30 days is the shortest that the standard could mean by 12 of them."""
 _PERIODS: Final[dict[str, Period]] = {"DAY": "day", "HOUR": "hour", "MONTH": "month", "YEAR": "year"}
@@ -32,6 +34,7 @@ not)."""
 _OPS: Final = {"=": "eq", "!=": "ne", ">": "gt", "<": "lt", ">=": "ge", "<=": "le"}
 _FIELDS: Final = {"TRANSACTIONAMOUNT": "transaction-amount", "TRANSACTIONTYPE": "transaction-type"}
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _Id = Annotated[str, Meta(max_length=256)]
@@ -175,14 +178,14 @@ def refused(code: str, detail: str, *, status: int = 400) -> DialectRefusal:
 Body = TypeVar("Body", ConsentMessage, HandleRequest, FetchRequest, NotificationRequest, ArtefactRequest)
 
 
-def parse_body(body: bytes, kind: type[Body]) -> Body:
+def parse_body(body: bytes, kind: type[Body], versions: tuple[str, ...] = VERSIONS) -> Body:
     """Raises Refusal 400 InvalidRequest, or 404 NoSuchVersion."""
     try:
         message = msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise refused("InvalidRequest", f"the body is not as the specification says: {error}") from None
-    if message.ver not in VERSIONS:
-        raise refused("NoSuchVersion", f"the versions here are {', '.join(VERSIONS)}", status=404)
+    if message.ver not in versions:
+        raise refused("NoSuchVersion", f"the versions here are {', '.join(versions)}", status=404)
     if not isinstance(message, ArtefactRequest):
         parse_time(message.timestamp, "timestamp")
     return message
@@ -191,14 +194,14 @@ def parse_body(body: bytes, kind: type[Body]) -> Body:
 def parse_time(text: str, name: str) -> int:
     """Seconds. The specification writes offsets with and without a colon. Raises Refusal."""
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text) if _TIME.fullmatch(text) else None
     except ValueError:
-        raise refused("InvalidRequest", f"{name} is not a date and time of ISO 8601") from None
-    if found.tzinfo is None:
-        raise refused("InvalidRequest", f"{name} has no offset from UTC")
+        found = None
+    if found is None:
+        raise refused("InvalidRequest", f"{name} is not written 2026-12-31T23:59:59.999Z, or with an offset for the Z")
     seconds = int(found.timestamp())
-    if not 0 <= seconds < 2**45:
-        raise refused("InvalidRequest", f"{name} lies outside the times that are known here")
+    if not 0 <= seconds <= LATEST_SECOND:
+        raise refused("InvalidRequest", f"{name} lies before 1970, or after {LATEST_YEAR}")
     return seconds
 
 
@@ -225,14 +228,15 @@ def frequency_of(rate: Rate) -> tuple[int, Period]:
 
 
 def permissions_of(detail: ConsentDetail) -> set[str]:
-    """The catalogue's permissions. Raises Refusal."""
-    unknown = set(detail.fiTypes) - FI_TYPES
+    """The catalogue's permissions. Raises Refusal. Older versions write TERM-DEPOSIT for TERM_DEPOSIT."""
+    kinds = {kind.replace("-", "_") for kind in detail.fiTypes}
+    unknown = kinds - FI_TYPES
     if unknown & NOT_UNDERSTOOD:
         raise refused("InvalidRequest", "fiTypes: OTHER is not offered: name the kind of data")
     if unknown:
         raise refused("InvalidRequest", "fiTypes holds a type that the specification does not have")
-    wanted = {permission for kind in detail.fiTypes if kind not in _BANK for permission in _MEANING[kind]}
-    if _BANK & set(detail.fiTypes):
+    wanted = {permission for kind in kinds if kind not in _BANK for permission in _MEANING[kind]}
+    if _BANK & kinds:
         wanted |= {permission for kind in detail.consentTypes for permission in _MEANING[kind]}
     elif "PROFILE" in detail.consentTypes:
         wanted |= set(_MEANING["PROFILE"])

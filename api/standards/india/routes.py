@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from api.http.wire import header
@@ -24,14 +25,16 @@ from api.standards.incoming import (
     OfficeHere,
     StatementHere,
 )
-from api.standards.india.dialect import BASE, TXN, answer
+from api.standards.india.dialect import TXN, answer
 from api.standards.india.operations import Aggregator
-from api.standards.india.requests import VERSIONS, aa_time, refused
+from api.standards.india.requests import aa_time, refused
 from api.standards.india.signatures import check_detached
+from api.standards.india.versions import V1, V2, series_at
 
 router = APIRouter()
 TAG: Final = "account-aggregator"
-PLACE: Final = HOLDER_PATH + BASE
+PLACE: Final = HOLDER_PATH + V2.base
+OLDER: Final = HOLDER_PATH + V1.base
 _SAID: Final[dict[str, Any]] = {
     "description": "As the specification's own schema",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
@@ -57,21 +60,32 @@ async def _aggregator(
     elif office.gateway.options(holder).signatures_required:
         raise refused("InvalidSecurity", f"this FIP asks for {SIGNATURE_HEADER}")
     office.require_holder(holder)
-    return Aggregator(node.ledger, office, node.once, caller.id, holder, node.settings.base_url)
+    series = series_at(request.url.path)
+    return Aggregator(node.ledger, office, node.once, caller.id, holder, node.settings.base_url, series)
+
+
+def _reader(request: Request, node: NodeHere, office: OfficeHere, caller: CallerHere, holder: HolderHere) -> Aggregator:
+    """Of a request without a body, which has nothing to sign."""
+    office.require_holder(holder)
+    series = series_at(request.url.path)
+    return Aggregator(node.ledger, office, node.once, caller.id, holder, node.settings.base_url, series)
 
 
 AggregatorHere = Annotated[Aggregator, Depends(_aggregator)]
+ReaderHere = Annotated[Aggregator, Depends(_reader)]
 Does = Callable[[Aggregator, bytes, str | None], dict[str, Any]]
 
 
-def _register(path: str, operation: str, summary: str, description: str, does: Does, *, writes: bool) -> None:
+def _register(
+    path: str, operation: str, summary: str, description: str, does: Does, *, writes: bool, place: str = PLACE
+) -> None:
     async def post(request: Request, aggregator: AggregatorHere, body: BodyHere, statement: StatementHere) -> Response:
         return answer(request, 200, await asyncio.to_thread(does, aggregator, body, statement))
 
     serve(
         router,
         "POST",
-        PLACE + path,
+        place + path,
         access=CONSENTS_WRITE if writes else CONSENTS_READ,
         tag=TAG,
         summary=summary,
@@ -124,6 +138,62 @@ _register(
 )
 
 
+_register(
+    "/Consent",
+    "aa_v1_consent",
+    "1.x: ask for a consent",
+    "By an FIU, as in 2.x.",
+    lambda aggregator, body, statement: aggregator.request(body, statement),
+    writes=True,
+    place=OLDER,
+)
+_register(
+    "/Consent/Notification",
+    "aa_v1_consent_notification",
+    "1.x: tell what the customer decided",
+    "As in 2.x.",
+    lambda aggregator, body, _: aggregator.notify(body),
+    writes=True,
+    place=OLDER,
+)
+
+
+@serve(
+    router,
+    "GET",
+    OLDER + "/Consent/handle/{handle:path}",
+    access=CONSENTS_READ,
+    tag=TAG,
+    summary="1.x: how a request stands",
+    answers={200: _SAID},
+    operation_id="aa_v1_consent_handle",
+)
+def get_handle(request: Request, aggregator: ReaderHere, handle: str) -> Response:
+    """By the FIU that asked. A request that was rejected, or ran out, is FAILED."""
+    if not handle:
+        raise refused("InvalidConsentHandle", "the address ends with a handle", status=404)
+    return answer(request, 200, aggregator.handle_of(handle, V1.numbers[-1], str(uuid.uuid4())))
+
+
+@serve(
+    router,
+    "GET",
+    OLDER + "/Consent/{consentId:path}",
+    access=CONSENTS_READ,
+    tag=TAG,
+    summary="1.x: the signed artefact",
+    answers={200: _SAID},
+    operation_id="aa_v1_consent_artefact",
+)
+def get_artefact(
+    request: Request, aggregator: ReaderHere, consent_id: Annotated[str, Path(alias="consentId")]
+) -> Response:
+    """By the FIU and the FIP of the consent; the same that 2.x gives."""
+    if not consent_id:
+        raise refused("InvalidConsentId", "the address ends with a consent id", status=404)
+    return answer(request, 200, aggregator.artefact(consent_id, V1.numbers[-1], str(uuid.uuid4())))
+
+
 @serve(
     router,
     "GET",
@@ -138,5 +208,5 @@ def get_heartbeat(request: Request, node: NodeHere, office: OfficeHere, holder: 
     """UP while this node writes."""
     office.require_holder(holder)
     up = node.ledger.stopped_because is None
-    said = {"ver": VERSIONS[-1], "timestamp": aa_time(time.time_ns() // 1_000_000), "Status": "UP" if up else "DOWN"}
+    said = {"ver": V2.numbers[-1], "timestamp": aa_time(time.time_ns() // 1_000_000), "Status": "UP" if up else "DOWN"}
     return answer(request, 200, said)

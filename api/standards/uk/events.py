@@ -1,4 +1,4 @@
-"""UK Open Banking events: subscriptions to callbacks, and aggregated polling (events OpenAPI, v4.0).
+"""UK Open Banking events: subscriptions, with a callback or without, and aggregated polling (events OpenAPI, v4.0).
 
 A recipient is told of events by this ledger once for all holders, so there is one subscription for each recipient: the same
 under every holder's address. What is sent is the ledger's own security event token, which holds the UK's event beside its own.
@@ -31,6 +31,8 @@ router: Final = APIRouter(dependencies=[Depends(check_headers)])
 EVENTS_MANAGE: Final = token("events:manage")
 EVENTS_READ: Final = token("events:read")
 TYPES: Final = (UK_REVOKED,)
+POLLING: Final = ""
+"""The address of a subscription that names none: its events wait to be polled."""
 _PATH: Final = f"{HOLDER_PATH}{PATHS[V4]}"
 _TAG: Final = "uk-open-banking"
 _NAMESPACE: Final = uuid.UUID("6f9b0f3e-7a55-4f0e-9d0c-9f1ad2d1a2b7")
@@ -44,7 +46,7 @@ def subscription_id(recipient: str) -> str:
 
 
 def _read(body: bytes, node: Node) -> str:
-    """The callback of an OBEventSubscription1. Raises Faults."""
+    """The callback of an OBEventSubscription1, or POLLING. Raises Faults."""
     try:
         inner = read_object(body).get("Data")
     except NotJson as error:
@@ -56,39 +58,40 @@ def _read(body: bytes, node: Node) -> str:
     types = inner.get("EventTypes", list(TYPES))
     if not isinstance(types, list) or any(kind not in TYPES for kind in types):
         raise Faults([Fault("U024", f"the event type here is {TYPES[0]}", "Data.EventTypes")])
-    url = inner.get("CallbackUrl")
-    if not isinstance(url, str):
-        raise Faults(
-            [Fault("U004", "a subscription without CallbackUrl is polling, which needs none", "Data.CallbackUrl")]
-        )
+    url = inner.get("CallbackUrl", POLLING)
+    if "CallbackUrl" in inner and (not isinstance(url, str) or not url):
+        raise Faults([Fault("U002", "CallbackUrl is an address, or is left out", "Data.CallbackUrl")])
     try:
-        read_endpoint(url, development=node.settings.web.environment == "development")
+        if url:
+            read_endpoint(url, development=node.settings.web.environment == "development")
     except InvalidInput as error:
         raise Faults([Fault("U002", error.detail, "Data.CallbackUrl")]) from None
-    return url
+    return str(url)
 
 
 def _worded(recipient: str, url: str) -> dict[str, Any]:
+    callback = {"CallbackUrl": url} if url else {}
     return {
         "EventSubscriptionId": subscription_id(recipient),
-        "CallbackUrl": url,
+        **callback,
         "Version": "4.0",
         "EventTypes": list(TYPES),
     }
 
 
-def _set(node: Node, recipient: str, url: str, *, enabled: bool) -> None:
-    node.events.store.set_endpoint(recipient, url, enabled=enabled, now=SystemClock().now())
+def _set(node: Node, recipient: str, url: str) -> None:
+    """Push to `url` from here on; without one nothing is pushed, and events wait to be polled."""
+    node.events.store.set_endpoint(recipient, url, enabled=bool(url), now=SystemClock().now())
 
 
-def _endpoint(node: Node, recipient: str) -> str | None:
-    """The recipient's present address for events; None without one."""
+def _subscribed(node: Node, recipient: str) -> str | None:
+    """The recipient's present address for events, POLLING for a subscription without one; None without a subscription."""
     found = node.events.queries.endpoint(recipient)
-    return found.url if found is not None and found.enabled else None
+    return found.url if found is not None and (found.enabled or found.url == POLLING) else None
 
 
 def _own(node: Node, recipient: str, said: str) -> str:
-    url = _endpoint(node, recipient)
+    url = _subscribed(node, recipient)
     if url is None or said != subscription_id(recipient):
         raise Faults([Fault("U011", "you have no such subscription", "EventSubscriptionId")])
     return url
@@ -106,7 +109,7 @@ def _one(exchange: UkExchange, recipient: str, url: str) -> dict[str, Any]:
     access=EVENTS_MANAGE,
     tag=_TAG,
     operation_id="uk_v4_0_create_subscription",
-    summary="UK v4.0: be told of events at a callback",
+    summary="UK v4.0: be told of events, at a callback or by polling",
     request_body=body("ForeignObject", _EXAMPLE),
     answers={201: answer("OBEventSubscriptionResponse1")},
     problems=("bad-request", "not-found", "conflict", "too-large", "unsupported-media-type", "not-acceptable"),
@@ -122,9 +125,9 @@ def post_subscription(
     """There is one subscription for each recipient, whatever the holder: a second one is a conflict."""
     office.require_holder(holder)
     url = _read(asked, node)
-    if _endpoint(node, recipient) is not None:
+    if _subscribed(node, recipient) is not None:
         raise Faults([Fault("U029", "there is a subscription of yours; change it, or delete it first")], 409)
-    _set(node, recipient, url, enabled=True)
+    _set(node, recipient, url)
     return exchange.answer(201, _one(exchange, recipient, url))
 
 
@@ -144,7 +147,7 @@ def get_subscriptions(
 ) -> Response:
     """A list of one or none."""
     office.require_holder(holder)
-    url = _endpoint(node, recipient)
+    url = _subscribed(node, recipient)
     found = [] if url is None else [_worded(recipient, url)]
     links = {"Self": exchange.link("event-subscriptions")}
     return exchange.answer(200, {"Data": {"EventSubscription": found}, "Links": links, "Meta": {"TotalPages": 1}})
@@ -172,7 +175,7 @@ def put_subscription(
     """What waits is sent to the new address at once."""
     url = _read(asked, node)
     _own(node, recipient, identifier)
-    _set(node, recipient, url, enabled=True)
+    _set(node, recipient, url)
     return exchange.answer(200, _one(exchange, recipient, url))
 
 
@@ -191,7 +194,8 @@ def delete_subscription(
     exchange: ExchangeHere, node: NodeHere, recipient: RecipientHere, identifier: SubscriptionId
 ) -> Response:
     """Events still wait for seven days, to be polled."""
-    _set(node, recipient, _own(node, recipient, identifier), enabled=False)
+    _own(node, recipient, identifier)
+    node.events.store.forget_endpoint(recipient)
     return exchange.answer(204)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from api.office.wish import Wish
+from api.standards.forms import LATEST_SECOND, LATEST_YEAR
 from api.standards.json import NotJson, read_object
 from api.standards.uk.dialect import Fault, Faults
 from api.standards.words import words
@@ -24,8 +25,6 @@ _DATE_TIME: Final = re.compile(
 _ACCOUNTS: Final = {"ReadAccountsBasic", "ReadAccountsDetail"}
 _LEVELS: Final = {"ReadTransactionsBasic", "ReadTransactionsDetail"}
 _DIRECTIONS: Final = {"ReadTransactionsCredits", "ReadTransactionsDebits"}
-_LATEST: Final = 253_402_300_799
-"""The last second of the year 9999."""
 
 
 def read_consent(body: bytes, version: str, now: int) -> Wish:
@@ -98,8 +97,10 @@ def _time(inner: dict[str, Any], name: str, faults: list[Fault]) -> int:
     except (ValueError, OverflowError):
         faults.append(Fault("U003", "is not a date-time that exists", path))
         return 0
-    if not 0 < seconds <= _LATEST:
-        faults.append(Fault("U003", "must lie between the years 1970 and 9999", path))
+    if not 0 < seconds <= LATEST_SECOND:
+        faults.append(
+            Fault("U003", f"must lie between the years 1970 and {LATEST_YEAR}; without it there is no end", path)
+        )
         return 0
     return seconds
 

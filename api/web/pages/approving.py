@@ -15,6 +15,7 @@ from msgspec import structs
 from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk, in_order
+from api.web.mandated import data_of
 from api.web.pages.authorizing import goes_back_to, handed_back
 from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
@@ -177,7 +178,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         here=_address(consent.consent_id),
         separate=_separate(desk, question),
         lines=lines_of(desk.words, question.terms),
-        clusters=desk.words.clusters(question.terms.permissions),
+        clusters=data_of(desk.words, question.terms),
         changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
         alone=alone,
         returns_to=goes_back_to(desk, consent.consent_id),

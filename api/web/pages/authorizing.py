@@ -1,4 +1,4 @@
-"""An app sends a customer here to agree, and takes her back (RFC 6749 §4.1, RFC 9126 §4)."""
+"""An app sends a customer here to agree, and takes her back (RFC 6749 §4.1, RFC 9126 §4, docs/standards/berlin.md)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
+from api.tokens.codes import PushedRequest
 from api.tokens.jwt import BadToken
+from api.tokens.returns import PlainReturn
 from api.web.desk import Anyone, Desk
-from api.web.handover import site_of
+from api.web.handover import Handover, site_of
 from ledger.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -34,11 +36,28 @@ def authorize(desk: Anyone, client_id: Parameter = "", request_uri: Parameter = 
         request, ticket = handover.flow.opened(client_id, request_uri, desk.now / 1000)
     except BadToken as error:
         raise LinkIsOver(f"the app's request is not good any more, please begin again in the app: {error}") from None
+    return _sent_on(desk, handover, request, ticket)
+
+
+@router.get("/authorize/{authorisation}")
+def authorize_plainly(desk: Anyone, authorisation: str, consent: Parameter = "") -> Response:
+    """An authorisation that a client has begun (Berlin Group's `scaRedirect`): the way back was kept with it, and was held
+    against the client's own addresses then. Nothing in this address says where anybody goes."""
+    handover = desk.office.handover
+    way = None if handover is None else handover.begun(consent, authorisation)
+    if handover is None or way is None:
+        raise NotFound("no app has begun this, or the consent was erased")
+    ticket = handover.flow.return_ticket(way, desk.now / 1000) if way.redirect_uri else ""
+    return _sent_on(desk, handover, way, ticket)
+
+
+def _sent_on(desk: Desk, handover: Handover, request: PushedRequest | PlainReturn, ticket: str) -> Response:
     said = urlencode({"consent": request.consent_id})
     elsewhere = handover.approve_at(request.holder)
     if elsewhere:
         joint = "&" if "?" in elsewhere else "?"
-        return RedirectResponse(f"{elsewhere}{joint}{said}&{urlencode({'request': ticket})}", status_code=303)
+        more = "&" + urlencode({"request": ticket}) if ticket else ""
+        return RedirectResponse(f"{elsewhere}{joint}{said}{more}", status_code=303)
     desk.change(ticket=ticket)
     return desk.redirect(f"/my/approve?{said}")
 
@@ -49,7 +68,7 @@ def goes_back_to(desk: Desk, consent_id: str) -> str:
     if handover is None or session is None:
         return ""
     request = handover.request_of(session.ticket, consent_id, desk.now)
-    return "" if request is None else site_of(request)
+    return "" if request is None else site_of(request.redirect_uri)
 
 
 def handed_back(desk: Desk, consent_id: str, *, agreed: bool) -> Response | None:

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from api.web.customer import PAGE, Connection, Dealings
 from api.web.desk import Customer, Desk, in_order
 from api.web.happened import Event, Show, joined
+from api.web.mandated import data_of
 from api.web.pictures import life
 from api.web.readings import LOOKED, how_often, readings_of
 from api.web.terms import changes, lines_of
@@ -57,7 +58,7 @@ def connection(desk: Customer, key: int, done: str = "") -> Response:
         one=found,
         done=done if done in {"agreed", "resumed", "paused"} else "",
         lines=lines_of(desk.words, found.consent.terms),
-        clusters=desk.words.clusters(found.consent.terms.permissions),
+        clusters=data_of(desk.words, found.consent.terms),
         accounts=[
             (one, desk.account_label(one, labels), one in found.consent.waiting, not own or one in own)
             for one in in_order({*found.consent.accounts, *found.consent.waiting}, labels)
