@@ -65,7 +65,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "backup": CommandPlace("api.cli.backups", "backups", "Copy the log, then the key store, into a new folder"),
     "restore": CommandPlace("api.cli.backups", "backups", "Put a backup in place, with all servers stopped"),
     "export": CommandPlace("api.cli.exporting", "exports", "Write a bundle of the whole log for an auditor"),
-    "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoint and tiles."),
+    "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoints, tiles, log keys."),
     "chainpoint": CommandPlace(
         "api.cli.exporting", "exports", "Print the proof of one entry in the form of Chainpoint v3."
     ),

@@ -24,9 +24,9 @@ def publish(
     every: Annotated[float, typer.Option(min=0.1, max=3600, help="With --follow: seconds between two looks.")] = 1.0,
     state: State = None,
 ) -> None:
-    """Publish checkpoint and tiles, so that readers need no database; safe beside servers, and safe to repeat."""
+    """Publish checkpoints, tiles and log keys, so that readers need no database; safe beside servers, and safe to repeat."""
     with reader_of(state) as node:
-        publisher = Publisher(node.ledger.store, node.ledger.vkeys, open_place(place))
+        publisher = Publisher(node.ledger.store, node.ledger.vkey, open_place(place), node.witnessed)
         _tell(place, publisher.publish())
         if not follow:
             return

@@ -13,11 +13,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from api.client.addresses import Addresses
-from api.client.answers import AnsweredEntry, entries_of, hashes_of, key_leaves_of
+from api.client.answers import AnsweredEntry, entries_of, key_leaves_of
 from api.client.errors import ReceiptRefused
 from api.client.legs import leg_of
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
 from api.client.pseudonyms import Pseudonyms
+from api.client.public import PublicLog
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
 from api.client.signing import AnySigner
 from api.client.statements import Question, StatementMaker
@@ -77,7 +78,9 @@ class LedgerClient:
         self._transport = Transport(self._http, addresses, patience, sleep=sleep)
         every = addresses.all()
         self._tokens = None if client_key is None else Tokens(self._http, participant, client_key, every, clock)
-        self.watch = CheckpointWatch(trust, memory or InMemory(), self._consistency, self._tile, evidence=evidence)
+        self._public = PublicLog(self._transport)
+        fetch = self._public.consistency, self._public.tile
+        self.watch = CheckpointWatch(trust, memory or InMemory(), *fetch, evidence=evidence)
 
     async def __aenter__(self) -> Self:
         return self
@@ -253,7 +256,9 @@ class LedgerClient:
         """The log's newest checkpoint, consistent with all seen before. Raises RolledBack when it is smaller than those."""
         before = self.watch.newest
         wanted = 0 if before is None else before.size
-        checkpoint, note = await self._transport.newest(lambda note: open_checkpoint(note, self.trust.vkeys), wanted)
+        checkpoint, note = await self._transport.newest(
+            self._public.newest, lambda note: open_checkpoint(note, self.trust.vkeys), wanted
+        )
         self.watch.check_not_smaller(checkpoint, note, before)
         await self.watch.observe(checkpoint, note)
         return checkpoint
@@ -266,8 +271,8 @@ class LedgerClient:
         """
         from api.client.succession import successors  # noqa: PLC0415  (once in years)
 
-        leaves = key_leaves_of((await self._transport.ask("GET", "/log/keys")).body)
-        found = await successors(self.trust.vkeys, leaves, self._inclusion)
+        leaves = key_leaves_of(await self._public.keys())
+        found = await successors(self.trust.vkeys, leaves, self._public.inclusion)
         if found:
             newest, *others = (*(one.vkey for one in reversed(found)), *self.trust.vkeys)
             self.trust = replace(self.trust, vkey=newest, further=tuple(others))
@@ -363,18 +368,6 @@ class LedgerClient:
         receipt = open_receipt(file, self.trust)
         await self.watch.observe(receipt.checkpoint, receipt.note)
         return receipt
-
-    async def _consistency(self, old: int, new: int) -> list[bytes]:
-        return await self._proof(f"consistency?old={old}&new={new}")
-
-    async def _inclusion(self, index: int, size: int) -> list[bytes]:
-        return await self._proof(f"inclusion?index={index}&size={size}")
-
-    async def _proof(self, wanted: str) -> list[bytes]:
-        return hashes_of((await self._transport.ask("GET", f"/proofs/{wanted}")).json())
-
-    async def _tile(self, path: str) -> bytes:
-        return (await self._transport.ask("GET", f"/{path}")).body
 
 
 def _consent(consent_id: str, step: str = "") -> str:

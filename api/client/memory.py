@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, Protocol
 
 from api.client.errors import ClientError, Equivocation, RolledBack
+from api.client.public import FetchTile, prove_from_tiles
 from api.client.receipts import Trust
 from ledger.errors import InvalidInput, LedgerError
-from ledger.merkle.proofs import prove_consistency, verify_consistency
-from ledger.merkle.tiles import TilePath, TileReader, format_path
+from ledger.merkle.proofs import verify_consistency
 from ledger.notes.checkpoint import Checkpoint, open_checkpoint
 
 FetchConsistency = Callable[[int, int], Awaitable[list[bytes]]]
 """Takes two tree sizes, the smaller first; returns the proof's hashes (32 bytes each)."""
-
-FetchTile = Callable[[str], Awaitable[bytes]]
-"""Takes a tile's C2SP path; returns its bytes."""
 
 KEPT: Final = 1_024
 
@@ -222,35 +219,3 @@ class CheckpointWatch:
             (folder / "seen").write_text(note, encoding="utf-8")
             return folder
         return None
-
-
-class _Missing(Exception):
-    """A tile that must be fetched first."""
-
-    def __init__(self, level: int, number: int, width: int) -> None:
-        super().__init__(level, number, width)
-        self.tile = TilePath(level, number, width)
-
-
-async def prove_from_tiles(sizes: Sequence[int], size: int, fetch: FetchTile) -> dict[int, list[bytes]]:
-    """Consistency proofs from each of `sizes` to `size`, from tiles of the larger tree.
-
-    Tiles may lie: the proofs show it when they are verified. Raises InvalidInput, Corrupt, what `fetch` raises.
-    """
-    tiles: dict[TilePath, bytes] = {}
-
-    def fetched(level: int, number: int, width: int) -> bytes:
-        try:
-            return tiles[TilePath(level, number, width)]
-        except KeyError:
-            raise _Missing(level, number, width) from None
-
-    reader = TileReader(size, fetched)
-    proofs: dict[int, list[bytes]] = {size: []}
-    for old in sizes:
-        while old not in proofs:
-            try:
-                proofs[old] = prove_consistency(old, size, reader.read_hashes)
-            except _Missing as missing:
-                tiles[missing.tile] = await fetch(format_path(missing.tile))
-    return proofs

@@ -157,12 +157,15 @@ class Transport:
             f"{method} {path}: no answer after {tries} tries ({reason}); sending the same again is safe"
         )
 
-    async def newest(self, opened: Callable[[str], Checkpoint], size: int) -> tuple[Checkpoint, str]:
-        """The log's newest checkpoint. One of several nodes may not have heard yet of the `size` that another one recorded:
-        it is asked again for some seconds, and what it says then is what it says. Raises ReceiptRefused, and as `ask` does."""
+    async def newest(
+        self, read: Callable[[], Awaitable[str]], opened: Callable[[str], Checkpoint], size: int
+    ) -> tuple[Checkpoint, str]:
+        """The log's newest checkpoint, as `read` asks for it. One of several nodes may not have heard yet of the `size` that
+        another one recorded: it is asked again for some seconds, and what it says then is what it says. Raises
+        ReceiptRefused, and as `ask` does."""
         left = BEHIND_TRIES if len(self._addresses) > 1 else 1
         while True:
-            note = (await self.ask("GET", "/checkpoint/newest")).body.decode("utf-8", "replace")
+            note = await read()
             try:
                 checkpoint = opened(note)
             except LedgerError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from typing import Annotated, Final
 
@@ -16,11 +15,10 @@ from api.http.wire import Reply
 from api.node.admission import LEAVES, PUBLIC, NodeHere, serve
 from ledger.app import Ledger
 from ledger.canonical import b64u
-from ledger.errors import BadEncoding, NotFound
+from ledger.errors import BadEncoding
 from ledger.merkle.tiles import ENTRIES, TilePath, parse_path
-from ledger.notes.policy import NONE, Policy
+from ledger.queries.log_keys import keys_file
 from ledger.queries.tree import ProofWanted
-from ledger.queries.witnessed import WitnessedQueries
 
 router = APIRouter()
 BYTES: Final = "application/octet-stream"
@@ -76,15 +74,6 @@ def proof_reply(wanted: ProofWanted, hashes: list[bytes]) -> Reply:
     return Reply(200, msgspec.json.encode(said), headers=(EVERYBODY,))
 
 
-def public_checkpoint(ledger: Ledger, policy: Policy, witnessed: WitnessedQueries) -> str:
-    """What strangers are shown first: where the log's policy asks for witnesses, the newest checkpoint that they cosigned; the
-    newest of all while there is none, or where nobody is asked."""
-    if policy.quorum != NONE:
-        with contextlib.suppress(NotFound):
-            return witnessed.checkpoint()[1]
-    return ledger.tree.checkpoint()
-
-
 @serve(
     router,
     "GET",
@@ -100,8 +89,7 @@ def get_checkpoint(request: Request, node: NodeHere) -> Response:
     Where the log's policy asks for witnesses, it is the newest that they cosigned, which may be some seconds old;
     `/checkpoint/newest` is the newest of all, in which each receipt is proved.
     """
-    note = public_checkpoint(node.ledger, node.policy, node.witnessed)
-    return checkpoint_reply(note, request.headers.get("if-none-match")).response()
+    return checkpoint_reply(node.witnessed.shown(), request.headers.get("if-none-match")).response()
 
 
 @serve(
@@ -250,15 +238,8 @@ def get_log_keys(node: NodeHere) -> Response:
     """Whoever knows an older key finds the present one by these documents and inclusion proofs, and needs no word of the
     ledger's for it (docs/spec/log.md, «The log's keys»). A log that never changed its key has no such document."""
     ledger = node.ledger
-    keys = ledger.log_keys_now()
-    bounds = {one.key: (one.first, one.last) for one in keys.known}
-    said = []
-    for vkey in keys.vkeys(ledger.origin) or (ledger.vkey,):
-        first, last = bounds.get(vkey.public_key, (0, None))
-        said.append({"vkey": vkey.format(), "first": first, "last": last})
-    leaves = sorted(ledger.tree.leaves(keys.told_at).items())
-    documents = [{"index": index, "leaf": b64u(leaf)} for index, leaf in leaves]
-    return Reply(200, msgspec.json.encode({"keys": said, "documents": documents}), headers=(EVERYBODY,)).response()
+    said = keys_file(ledger.store, ledger.log_keys_now(), ledger.vkey)
+    return Reply(200, said, headers=(EVERYBODY,)).response()
 
 
 def _tile(request: Request, node: NodeHere, path: str) -> Response:

@@ -19,7 +19,6 @@ from api.routes.log import (
     LOG_READ,
     checkpoint_reply,
     proof_reply,
-    public_checkpoint,
     tile_body,
     tile_named,
     tile_reply,
@@ -46,10 +45,8 @@ class HotRoutes:
         self._ledger = ledger = node.ledger
         self._doorkeeper = doorkeeper
         self._app = app
-        policy, witnessed = node.policy, node.witnessed
-        self._shown: Together[None, str] = Together(
-            lambda asked: [public_checkpoint(ledger, policy, witnessed)] * len(asked)
-        )
+        witnessed = node.witnessed
+        self._shown: Together[None, str] = Together(lambda asked: [witnessed.shown()] * len(asked))
         self._checkpoints: Together[None, str] = Together(lambda asked: [ledger.tree.checkpoint()] * len(asked))
         self._proofs: Together[ProofWanted, list[bytes]] = Together(ledger.tree.prove)
         self._receipts: Together[tuple[str, int], Proved] = Together(ledger.records.proved_for)

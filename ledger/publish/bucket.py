@@ -18,7 +18,7 @@ from obstore.exceptions import (
 from obstore.store import ObjectStore, from_url
 
 from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
-from ledger.publish.place import CHECKPOINT
+from ledger.publish.place import CHECKPOINT, KEYS, NEWEST
 
 if TYPE_CHECKING:  # a name for type checkers only
     from obstore.store import RetryConfig
@@ -26,7 +26,9 @@ if TYPE_CHECKING:  # a name for type checkers only
 PATIENCE: Final[RetryConfig] = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
 """Of one request; whoever publishes may try again as a whole."""
 FOR_EVER: Final = {"Content-Type": "application/octet-stream", "Cache-Control": "max-age=31536000, immutable"}
-FOR_A_SECOND: Final = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "max-age=1"}
+TEXT: Final = "text/plain; charset=utf-8"
+KINDS: Final = {CHECKPOINT: TEXT, NEWEST: TEXT, KEYS: "application/json"}
+"""Of what is replaced: readers keep it for a second, as they do of a node."""
 
 
 class PublicBucket:
@@ -35,11 +37,11 @@ class PublicBucket:
     def __init__(self, store: ObjectStore) -> None:
         """`store` is one of obstore's."""
         self._store = store
-        self._tag: str | None = None
+        self._tags: dict[str, str | None] = {}
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Others may run: the swap of the checkpoint decides between them."""
+        """Others may run: the swap of what is replaced decides between them."""
         try:
             yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
@@ -50,17 +52,14 @@ class PublicBucket:
         except (BaseError, OSError) as error:
             raise Unavailable(f"publishing to the object store failed: {type(error).__name__}") from error
 
-    def checkpoint(self) -> str | None:
+    def read(self, name: str) -> bytes | None:
         try:
-            found = obstore.get(self._store, CHECKPOINT)
+            found = obstore.get(self._store, name)
         except FileNotFoundError:
-            self._tag = None
+            self._tags[name] = None
             return None
-        self._tag = found.meta["e_tag"]
-        try:
-            return bytes(found.bytes()).decode()
-        except UnicodeDecodeError:
-            raise Corrupt("the published checkpoint is not one") from None
+        self._tags[name] = found.meta["e_tag"]
+        return bytes(found.bytes())
 
     def create(self, path: str, content: bytes) -> bool:
         try:
@@ -71,19 +70,18 @@ class PublicBucket:
             return False
         return True
 
-    def commit(self, note: str) -> None:
+    def replace(self, name: str, content: bytes) -> None:
+        tag = self._tags.get(name)
         try:
             obstore.put(
                 self._store,
-                CHECKPOINT,
-                note.encode(),
-                attributes=FOR_A_SECOND,
-                mode="create" if self._tag is None else {"e_tag": self._tag},
+                name,
+                content,
+                attributes={"Content-Type": KINDS[name], "Cache-Control": "max-age=1"},
+                mode="create" if tag is None else {"e_tag": tag},
             )
         except (AlreadyExistsError, PreconditionError):
-            raise Conflict(
-                "another publisher has replaced the checkpoint meanwhile; the next try starts from its"
-            ) from None
+            raise Conflict(f"another publisher has replaced {name} meanwhile; the next try starts from its") from None
 
     def partials(self, tile: str | None) -> list[str]:
         prefix = "tile" if tile is None else f"{tile}.p"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
-from ledger.publish.place import CHECKPOINT
 
 _UNFINISHED: Final = ".new-"
 
@@ -42,21 +41,14 @@ class PublicDirectory:
         finally:
             os.close(handle)
 
-    def checkpoint(self) -> str | None:
+    def read(self, name: str) -> bytes | None:
         try:
-            return (self._root / CHECKPOINT).read_bytes().decode()
+            return (self._root / name).read_bytes()
         except FileNotFoundError:
             return None
-        except UnicodeDecodeError:
-            raise Corrupt(f"{self._root / CHECKPOINT} is not a checkpoint") from None
 
     def create(self, path: str, content: bytes) -> bool:
-        place = self._root / path
-        for folder in [place.parent, *place.parent.parents]:  # up to the root: each holds a name that may be new
-            self._unsynced.add(folder)
-            if folder == self._root:
-                break
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = self._place_of(path)
         written = self._write(place, content)
         try:
             os.link(written, place)  # unlike rename, this never replaces
@@ -68,12 +60,14 @@ class PublicDirectory:
             written.unlink()
         return True
 
-    def commit(self, note: str) -> None:
+    def replace(self, name: str, content: bytes) -> None:
+        place = self._place_of(name)
+        written = self._write(place, content)
         for folder in self._unsynced:
             self._sync(folder)
         self._unsynced = {self._root}
-        self._write(self._root / CHECKPOINT, note.encode()).replace(self._root / CHECKPOINT)
-        self._sync(self._root)
+        written.replace(place)
+        self._sync(place.parent)
 
     def partials(self, tile: str | None) -> list[str]:
         if tile is not None:
@@ -89,6 +83,15 @@ class PublicDirectory:
         for folder in {(self._root / path).parent for path in paths}:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+    def _place_of(self, path: str) -> Path:
+        place = self._root / path
+        for folder in [place.parent, *place.parent.parents]:  # up to the root: each holds a name that may be new
+            self._unsynced.add(folder)
+            if folder == self._root:
+                break
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
 
     @staticmethod
     def _write(place: Path, content: bytes) -> Path:

@@ -7,7 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 CHECKPOINT: Final = "checkpoint"
-"""The one file that is replaced; all others never change."""
+"""What strangers are shown first: `GET /checkpoint` of a node."""
+NEWEST: Final = "checkpoint.newest"
+"""`GET /checkpoint/newest` of a node. In a folder, no file lies below another."""
+KEYS: Final = "log/keys"
+REPLACED: Final = (KEYS, NEWEST, CHECKPOINT)
+"""The files that are replaced; all others never change."""
 
 
 class PublicPlace(Protocol):
@@ -16,14 +21,14 @@ class PublicPlace(Protocol):
     def alone(self) -> AbstractContextManager[None]:
         """A context in which no other publisher of this machine works here. Raises Conflict when one does."""
 
-    def checkpoint(self) -> str | None:
-        """The published checkpoint; None in a new place."""
+    def read(self, name: str) -> bytes | None:
+        """One of the files that are replaced; None where it is not there yet."""
 
     def create(self, path: str, content: bytes) -> bool:
         """Write a file that never changes; false when it is there already. Raises Corrupt when it has other bytes."""
 
-    def commit(self, note: str) -> None:
-        """Make all created files durable, then replace the checkpoint that `checkpoint` gave.
+    def replace(self, name: str, content: bytes) -> None:
+        """Make everything written before durable, then replace the file that `read` gave.
 
         Raises Conflict when another publisher has replaced it since.
         """

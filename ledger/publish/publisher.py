@@ -1,23 +1,28 @@
 """Bringing a public place up to date with the log (C2SP tlog-tiles v0.1).
 
-The order is what makes it safe. First everything that the new checkpoint needs, made durable; then the checkpoint; then what
-it made superfluous goes. A reader who sees a checkpoint finds all its tiles, and a publisher that died anywhere is simply
-run again. Tiles are written once and never replaced: one that is there with other bytes stops the publisher, because one of
-the two belongs to a second history.
+The order is what makes it safe. First everything that the new checkpoint needs, made durable: tiles, and what the log says of
+its keys; then the newest checkpoint, and the one that strangers are shown first; then what they made superfluous goes. A
+reader who sees a checkpoint finds all its tiles, and a publisher that died anywhere is simply run again. Tiles are written
+once and never replaced: one that is there with other bytes stops the publisher, because one of the two belongs to a second
+history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from ledger.errors import BadEncoding, Corrupt, InvalidInput
+from ledger.log_keys import LogKeys
 from ledger.merkle.edge import Edge
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, parse_path, tile_widths
-from ledger.notes.checkpoint import Vkeys, open_checkpoint
-from ledger.publish.place import PublicPlace
+from ledger.notes.checkpoint import open_checkpoint
+from ledger.notes.keys import VerifierKey
+from ledger.publish.place import CHECKPOINT, KEYS, NEWEST, REPLACED, PublicPlace
+from ledger.queries.log_keys import keys_file, log_keys_since
 from ledger.queries.tree import TileSource, bundle_of, head_of, visible_size
+from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.horizon import horizon_of
 from ledger.storage.log import LogStore
 
@@ -37,38 +42,67 @@ class Published:
 class Publisher:
     """Brings a public place up to the log's newest checkpoint, again and again."""
 
-    def __init__(self, store: LogStore, vkeys: Vkeys, place: PublicPlace, *, entries: bool = False) -> None:
-        """With `entries`, leaves are published too, for a place that only auditors and regulators can read: they hold no
-        personal data, but they say how often which chain grows, and the leaf beside an authorisation names its customer's
-        chain, so that recipients who read them could tell which of their customers are one person."""
+    def __init__(
+        self,
+        store: LogStore,
+        own: VerifierKey,
+        place: PublicPlace,
+        witnessed: WitnessedQueries,
+        *,
+        entries: bool = False,
+    ) -> None:
+        """`own`: a key of the log. `witnessed` tells what strangers are shown first. With `entries`, leaves are published too,
+        for a place that only auditors and regulators can read: they hold no personal data, but they say how often which chain
+        grows, and the leaf beside an authorisation names its customer's chain, so that recipients who read them could tell
+        which of their customers are one person."""
         self._store = store
-        self._vkeys = vkeys
+        self._own = own
         self._place = place
+        self._witnessed = witnessed
         self._entries = entries
         self._swept = False
+        self._keys, self._keys_at = LogKeys(), 0
 
     def publish(self) -> Published:
         """Publish what was committed since the last time. Raises Corrupt, Conflict, Unavailable; each is safe to repeat."""
         with self._place.alone():
+            shown = self._witnessed.shown()  # before the head, so that it is never beyond it
             with self._store.read() as connection:
                 size, note = head_of(connection)
-            before = self._published_size()
-            if before >= size:  # beyond it: another process knew more to be confirmed than this one does yet
+                self._keys, self._keys_at = log_keys_since(connection, self._keys, self._keys_at), size
+            public = {name: self._place.read(name) for name in REPLACED}
+            first = self._size_of(public[CHECKPOINT])
+            # a place that was published to by an older version has no other checkpoint than the one that is shown first
+            before = first if public[NEWEST] is None else self._size_of(public[NEWEST])
+            if before > size:  # another process knew more to be confirmed than this one does yet
                 return Published(before, 0, self._sweep(before))
             written = 0
-            for path, content in self._files(before, size):
-                written += self._place.create(path, content)
-            self._place.commit(note)
+            if before < size:
+                for path, content in self._files(before, size):
+                    written += self._place.create(path, content)
+            # who finds a checkpoint under a new key finds what leads there
+            written += self._replace(KEYS, public, keys_file(self._store, self._keys, self._own))
+            if before < size or public[NEWEST] is None:
+                written += self._replace(NEWEST, public, note.encode())
+            if self._size_of(shown.encode()) >= first:  # it never goes back, also when witnesses are new to the log
+                written += self._replace(CHECKPOINT, public, shown.encode())
             removed = self._sweep(size) if not self._swept else self._remove_superseded(before, size)
             return Published(size, written, removed)
 
-    def _published_size(self) -> int:
-        """The size that is public, after a look whether it is this log's: 0 for a new place."""
-        note = self._place.checkpoint()
+    def _replace(self, name: str, public: Mapping[str, bytes | None], content: bytes) -> bool:
+        if public[name] == content:
+            return False
+        self._place.replace(name, content)
+        return True
+
+    def _size_of(self, note: bytes | None) -> int:
+        """The size that a checkpoint makes public, after a look whether it is this log's: 0 for a new place."""
         if note is None:
             return 0
         try:
-            public = open_checkpoint(note, self._vkeys)
+            public = open_checkpoint(note.decode(), (*self._keys.vkeys(self._own.name), self._own))
+        except UnicodeDecodeError:
+            raise Corrupt("the published checkpoint is not one: it is no text") from None
         except InvalidInput as error:
             raise Corrupt(f"the published checkpoint is not one of this log: {error.detail}") from None
         with self._store.read() as connection:

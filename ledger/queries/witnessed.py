@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from ledger.errors import NotFound
 from ledger.kept import Kept
-from ledger.notes.policy import Policy
+from ledger.notes.policy import NONE, Policy
 from ledger.planning.commands import Recorded
 from ledger.queries.tree import Prover, head_of
 from ledger.storage.log import LogStore
@@ -51,6 +52,15 @@ class WitnessedQueries:
         """
         with self._store.read() as connection:
             return self._checkpoint(connection, above)
+
+    def shown(self) -> str:
+        """The checkpoint that strangers are shown first: where the log's policy asks for witnesses, the newest that they
+        cosigned; the newest of all while there is none, or where nobody is asked. Raises NotFound, Unavailable."""
+        with self._store.read() as connection:
+            if self._policy.quorum != NONE:
+                with contextlib.suppress(NotFound):
+                    return self._checkpoint(connection, 0)[1]
+            return head_of(connection)[1]
 
     def proved(self, recorded: Recorded) -> Recorded:
         """The same entry, proved in the newest witnessed checkpoint. Raises NotFound while none covers it."""

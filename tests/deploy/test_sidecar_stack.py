@@ -26,11 +26,12 @@ from ledger.canonical import unb64u
 from tests.client.service import Service, active_consent, balance_item, running_service
 from tests.ports import free_port
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "deploy" / "samples"
-PATIENCE = 90.0
+PATIENCE = 600.0
+"""Seconds for a program to listen: a JVM starts on a machine that is busy. A program that ends is told at once."""
 BUILT = Path(os.environ.get("SIDECAR_SAMPLES", "/nonexistent"))
 """Where scripts/test-sidecar has put the built samples."""
 
@@ -55,6 +56,7 @@ def running(command: list[str], port: int, **options: Any) -> Iterator[subproces
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 @dataclass

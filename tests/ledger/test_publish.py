@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
@@ -13,11 +14,13 @@ from obstore.store import MemoryStore
 from ledger.app import Ledger
 from ledger.assembly import open_ledger
 from ledger.errors import Conflict, Corrupt, InvalidInput
+from ledger.notes.policy import Policy
 from ledger.publish.bucket import PublicBucket
 from ledger.publish.directory import PublicDirectory
 from ledger.publish.place import PublicPlace
 from ledger.publish.places import open_place
 from ledger.publish.publisher import Publisher
+from ledger.queries.witnessed import WitnessedQueries
 from tests.bench.statements import Crowd
 from tests.world import ORIGIN, node_config, running_ledger
 from verifier.crypto.backend import select
@@ -60,7 +63,7 @@ def running_again(url: str, folder: Path) -> Iterator[Ledger]:
 
 
 def publisher(ledger: Ledger, place: PublicPlace, *, entries: bool = True) -> Publisher:
-    return Publisher(ledger.store, ledger.vkey, place, entries=entries)
+    return Publisher(ledger.store, ledger.vkey, place, WitnessedQueries(ledger.store, Policy()), entries=entries)
 
 
 def key_of(ledger: Ledger) -> NoteKey:
@@ -68,9 +71,9 @@ def key_of(ledger: Ledger) -> NoteKey:
 
 
 class DyingPlace(PublicDirectory):
-    """Dies before, or right after, the checkpoint is replaced, or after so many files."""
+    """Dies before, or right after, a file is replaced, or after so many files."""
 
-    def __init__(self, root: Path, *, files: int = 1_000_000, before: bool = False, after: bool = False) -> None:
+    def __init__(self, root: Path, *, files: int = 1_000_000, before: str = "", after: str = "") -> None:
         super().__init__(root)
         self.files, self.before, self.after = files, before, after
 
@@ -80,11 +83,11 @@ class DyingPlace(PublicDirectory):
         self.files -= 1
         return super().create(path, content)
 
-    def commit(self, note: str) -> None:
-        if self.before:
+    def replace(self, name: str, content: bytes) -> None:
+        if name == self.before:
             raise KeyboardInterrupt
-        super().commit(note)
-        if self.after:
+        super().replace(name, content)
+        if name == self.after:
             raise KeyboardInterrupt
 
 
@@ -115,11 +118,13 @@ def test_only_what_is_new_is_written_and_superseded_partial_tiles_go(
     assert place.publish().written == 0
     grow(ledger, crowd, 600)
     done = place.publish()
-    # level 0: 001, 002.p/88; entries: the same two; level 1: 000.p/2
-    assert (done.written, done.removed) == (5, 2)
+    # level 0: 001, 002.p/88; entries: the same two; level 1: 000.p/2; both checkpoints
+    assert (done.written, done.removed) == (7, 2)
     files = {path.relative_to(public).as_posix() for path in public.rglob("*") if path.is_file()}
     assert files == {
         "checkpoint",
+        "checkpoint.newest",
+        "log/keys",
         "tile/0/000",
         "tile/0/001",
         "tile/0/002.p/88",
@@ -131,9 +136,19 @@ def test_only_what_is_new_is_written_and_superseded_partial_tiles_go(
     }
 
 
-@pytest.mark.parametrize("death", [{"files": 0}, {"files": 3}, {"before": True}, {"after": True}], ids=str)
+DEATHS: list[dict[str, Any]] = [
+    {"files": 0},
+    {"files": 3},
+    {"before": "checkpoint.newest"},
+    {"after": "checkpoint.newest"},
+    {"before": "checkpoint"},
+    {"after": "checkpoint"},
+]
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=str)
 def test_a_publisher_that_dies_anywhere_is_simply_run_again(
-    ledger: Ledger, crowd: Crowd, public: Path, tmp_path: Path, death: dict[str, int]
+    ledger: Ledger, crowd: Crowd, public: Path, tmp_path: Path, death: dict[str, Any]
 ) -> None:
     grow(ledger, crowd, 300)
     publisher(ledger, PublicDirectory(public)).publish()
@@ -239,20 +254,23 @@ def test_an_object_store_is_followed_as_a_directory_is(ledger: Ledger, crowd: Cr
     assert done.removed == 2
 
 
-def test_the_later_of_two_publishers_of_a_bucket_does_not_replace_the_others_checkpoint(
-    ledger: Ledger, crowd: Crowd
+@pytest.mark.parametrize("overtaken", ["log/keys", "checkpoint.newest", "checkpoint"])
+def test_the_later_of_two_publishers_of_a_bucket_does_not_replace_the_others_files(
+    ledger: Ledger, crowd: Crowd, overtaken: str
 ) -> None:
     class Overtaken(PublicBucket):
-        def commit(self, note: str) -> None:
-            grow(ledger, crowd, 20)
-            publisher(ledger, PublicBucket(store)).publish()
-            super().commit(note)
+        def replace(self, name: str, content: bytes) -> None:
+            if name == overtaken:
+                grow(ledger, crowd, 20)
+                publisher(ledger, PublicBucket(store)).publish()
+            super().replace(name, content)
 
     store = MemoryStore()
     grow(ledger, crowd, 10)
     with pytest.raises(Conflict, match="another publisher"):
         publisher(ledger, Overtaken(store)).publish()
-    assert bytes(obstore.get(store, "checkpoint").bytes()).decode() == ledger.tree.checkpoint()
+    for name in ("checkpoint.newest", "checkpoint"):
+        assert bytes(obstore.get(store, name).bytes()).decode() == ledger.tree.checkpoint()
 
 
 def test_places_are_named_by_path_or_address(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -22,10 +23,13 @@ from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from api.cli.main import app
+from api.client import LedgerClient, LocalSigner, Trust
 from api.node.building import initialise, short_lived
 from api.node.settings import Settings
+from ledger.custody.log_key import read_signer
 from tests.conformance import ROOT
 from tests.world import World
+from verifier.cli import main as verify
 from verifier.crypto.backend import select
 from verifier.tlog.log import State, follow
 from verifier.tlog.note import parse_vkey
@@ -60,6 +64,8 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
         monkeypatch.setenv(name, value)
     s3 = boto3.client("s3", endpoint_url=server)
     s3.create_bucket(Bucket=BUCKET)
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
 
     def held() -> dict[str, bytes]:
         listed = s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
@@ -114,6 +120,32 @@ def test_a_stranger_follows_the_published_log_as_it_grows(
         assert told["size"] == size
         assert followed(settings, bucket(), tmp_path, "log/") == size
     assert json.loads(publish(settings, "--json"))["written"] == 0
+
+
+def test_a_reader_of_the_bucket_alone_is_led_to_the_logs_new_key(
+    settings: Settings, bucket: Callable[[], dict[str, bytes]], server: str, tmp_path: Path
+) -> None:
+    trust = Trust(read_signer(settings.log_key_file).vkey)
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {trust.vkey.format()}\nquorum none\n")
+    url = f"{server}/{BUCKET}/log"
+    words = ["log", url, "--policy", str(policy), "--state", str(tmp_path / "state")]
+    publish(settings)
+    assert verify(words) == 0
+    for step in (["rotate", "--new"], ["retire"]):
+        done = CliRunner().invoke(app, ["key", *step, "--state", str(settings.state_dir)])
+        assert done.exit_code == 0, done.output
+    size = grow(settings, "second")
+    publish(settings)
+    assert verify(words) == 0
+    assert {"log/checkpoint", "log/checkpoint.newest", "log/log/keys"} <= bucket().keys()
+
+    async def read() -> None:
+        async with LedgerClient(url, "app-1", LocalSigner.generate("app-1"), trust) as client:
+            assert [one.vkey for one in await client.learn_keys()] == [read_signer(settings.log_key_file).vkey]
+            assert (await client.checkpoint()).size == size
+
+    asyncio.run(read())
 
 
 def test_refused_credentials_are_said_in_a_sentence_and_nothing_is_published(

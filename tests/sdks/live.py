@@ -2,8 +2,9 @@
 
 The program gets three more arguments: the ledger's address, the file of a policy, and a folder. It writes the public halves of
 its keys there as `<participant>.<use>.jwk`, prints a line, and waits for one: by then the keys are registered, by the commands
-that an operator has. It goes through a consent's life, leaves the receipts in `receipts/`, asks for a change of the log's key
-in the same way, and ends with 0. Each of the receipts must then stand before the independent verifier too.
+that an operator has. It goes through a consent's life, leaves the receipts in `receipts/`, asks in the same way for a change of
+the log's key and for its published files, whose address is the answer, and ends with 0. Each of the receipts must
+then stand before the independent verifier too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.ports import free_port
+from tests.published import site
 
 ROLES = {"app-1": "recipient", "bank-1": "holder"}
 SCRIPTS = Path(sys.executable).parent
@@ -58,19 +60,30 @@ def change_the_log_key(state: Path, _folder: Path) -> None:
     operate(state, "key", "retire")
 
 
-REQUESTS: dict[str, Callable[[Path, Path], None]] = {"keys\n": register, "key\n": change_the_log_key}
-"""What a program may ask of the operator, by the line that it prints."""
+def publish(state: Path, folder: Path) -> None:
+    operate(state, "publish", str(folder / "public"))
+
+
+REQUESTS: dict[str, Callable[[Path, Path], None]] = {
+    "keys\n": register,
+    "key\n": change_the_log_key,
+    "public\n": publish,
+}
+"""What a program may ask of the operator, by the line that it prints; the answer is the address of the published files."""
 
 
 def accompany(command: list[str], state: Path, folder: Path) -> int:
     """The exit status of the program."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+    with (
+        site(folder / "public") as public,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program,
+    ):
         assert program.stdin is not None
         assert program.stdout is not None
         for line in program.stdout:
             if line in REQUESTS:
                 REQUESTS[line](state, folder)
-                program.stdin.write("done\n")
+                program.stdin.write(f"{public}\n")
                 program.stdin.flush()
             else:
                 print(line, end="", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,10 +28,15 @@ from ledger.errors import InvalidInput, NotFound, Rollback, SequencerStopped
 from ledger.notes.checkpoint import open_checkpoint, sign_checkpoint
 from ledger.notes.keys import VerifierKey
 from ledger.notes.note import open_note
+from ledger.notes.policy import Policy
+from ledger.publish.directory import PublicDirectory
+from ledger.publish.publisher import Publisher
+from ledger.queries.witnessed import WitnessedQueries
 from ledger.witnessing import AddCheckpoint
 from tests.api.service import Service, opened_by_two, serving
 from tests.conformance import ROOT
 from tests.ports import loopback
+from tests.published import publish_to
 from tests.world import ORIGIN, World
 from verifier.cli import main
 
@@ -176,6 +182,56 @@ def test_a_log_is_followed_by_its_witnessed_checkpoint_where_the_policy_asks(eng
         assert main(follow) == 0
         an_access_more(log.service.world)
         assert main(follow) == 0, "the newest witnessed one, not the newest"
+
+
+def test_published_files_show_the_witnessed_checkpoint_first_and_the_newest_beside_it(
+    engine_url: str, tmp_path: Path
+) -> None:
+    public = tmp_path / "public"
+    follow = ["log", str(public), "--policy", str(tmp_path / "policy"), "--state", str(tmp_path / "state")]
+    with witnessed_log(engine_url, tmp_path) as log:
+        node, http = log.service.node, log.service.http
+
+        def published() -> None:
+            publish_to(node, public)
+            assert (public / "checkpoint.newest").read_text() == http.get("/checkpoint/newest").text
+            assert (public / "log/keys").read_bytes() == http.get("/log/keys").content
+
+        an_access(log.service.world)
+        published()
+        unwitnessed = (public / "checkpoint").read_text()
+        assert unwitnessed == http.get("/checkpoint/newest").text
+        assert main(follow) == 3, "nobody was asked yet"
+        assert set(log.asker.turn()) == set(NAMES)
+        an_access_more(log.service.world)
+        published()
+        note = (public / "checkpoint").read_text()
+        assert note == http.get("/checkpoint/witnessed").text != http.get("/checkpoint/newest").text
+        assert main(follow) == 0, "the newest witnessed one, not the newest"
+        # Who has seen the newest one is not told of a rollback by the one that is shown first.
+        newest = str(tmp_path / "newest")
+        shutil.copytree(public, newest)
+        shutil.copy(public / "checkpoint.newest", Path(newest, "checkpoint"))
+        seen = ["--policy", str(log.policy), "--state", str(tmp_path / "seen")]
+        assert main(["log", newest, *seen]) == 3
+        assert main(["log", str(public), *seen]) == 3
+
+
+def test_the_checkpoint_shown_first_among_published_files_never_goes_back(engine_url: str, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    with witnessed_log(engine_url, tmp_path) as log:
+        ledger = log.service.node.ledger
+        an_access(log.service.world)
+        assert set(log.asker.turn()) == set(NAMES)
+        an_access_more(log.service.world)
+        alone = WitnessedQueries(ledger.store, Policy())  # as the log was published before it had witnesses
+        Publisher(ledger.store, ledger.vkey, PublicDirectory(public), alone).publish()
+        newest = ledger.tree.checkpoint()
+        assert publish_to(log.service.node, public).written == 0
+        assert (public / "checkpoint").read_text() == newest, "not the one that witnesses have seen: it is smaller"
+        assert set(log.asker.turn()) == set(NAMES)
+        assert publish_to(log.service.node, public).written == 1
+        assert (public / "checkpoint").read_text() == log.service.http.get("/checkpoint/witnessed").text
 
 
 def an_access_more(world: World) -> None:

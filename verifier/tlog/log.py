@@ -166,9 +166,10 @@ def follow(
 
 
 def _newest_of_all(source: Source) -> bytes:
-    """What a log shows first may be older: witnesses cosigned it."""
-    with contextlib.suppress(NotFound):
-        return source.read("checkpoint/newest", MAX_NOTE)
+    """What a log shows first may be older: witnesses cosigned it. Among published files, none lies below another."""
+    for path in ("checkpoint/newest", "checkpoint.newest"):
+        with contextlib.suppress(NotFound):
+            return source.read(path, MAX_NOTE)
     return source.read("checkpoint", MAX_NOTE)
 
 

@@ -59,8 +59,8 @@ class Remote:
                 return _gunzip(data, limit, path) if zipped else data
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code in (404, 410):
-                raise NotFound(f"{self.name} has no {path}") from None
+            if error.code in (403, 404, 410):  # 403: an object store, to those who may not list its files
+                raise NotFound(f"{self.name} has no {path} ({error.code})") from None
             raise CannotCheck(f"{self.name} answered {error.code} for {path}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise CannotCheck(f"{self.name} could not be read: {error}") from None

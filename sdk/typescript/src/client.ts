@@ -1,10 +1,11 @@
 /** The participant's client: it signs, submits, and returns nothing that it has not verified. */
 import { type Bytes, b64u, unb64u, utf8 } from "./bytes.js";
-import { Refuted, WrongAnswer } from "./errors.js";
+import { WrongAnswer } from "./errors.js";
 import { type JsonObject, canonical } from "./json.js";
 import { leafHash, rootOf } from "./merkle.js";
 import { type Head, type Trust } from "./policy.js";
 import { type Complete, verifyCompleteness } from "./completeness.js";
+import { PublicLog } from "./public.js";
 import { type VerifiedReceipt, chainOf, verifyReceipt } from "./receipt.js";
 import { freshJti } from "./signer.js";
 import { type Signer, signStatement } from "./statement.js";
@@ -50,6 +51,7 @@ export type Step = "pause" | "reject" | "resume" | "revoke" | "suspend" | "termi
 export class LedgerClient {
   readonly watch: CheckpointWatch;
   private readonly transport: Transport;
+  private readonly published: PublicLog;
   private readonly tokens: TokenSource | null;
   private readonly origin: string;
   private readonly now: () => number;
@@ -68,7 +70,9 @@ export class LedgerClient {
       ? null
       : new TokenSource(this.transport, options.participant, options.clientKey, base);
     this.now = options.now ?? Date.now;
-    this.watch = new CheckpointWatch(options.trust, options.memory ?? new InMemory(), (old, size) => this.consistency(old, size));
+    this.published = new PublicLog(this.transport);
+    const proofs = (old: bigint, size: bigint): Promise<Bytes[]> => this.published.consistency(old, size);
+    this.watch = new CheckpointWatch(options.trust, options.memory ?? new InMemory(), proofs);
   }
 
   // -- writing --------------------------------------------------------------------------------------------------------
@@ -197,11 +201,13 @@ export class LedgerClient {
 
   // -- reading --------------------------------------------------------------------------------------------------------
 
-  /** Follow the log: its newest checkpoint, consistent with all seen before. Throws RolledBack, Equivocation, Refuted. */
+  /**
+   * Follow the log: its newest checkpoint, consistent with all seen before. This and `learnKeys` also work where the log's
+   * published files alone are. Throws RolledBack, Equivocation, Refuted.
+   */
   async follow(): Promise<Head> {
     const before = await this.watch.known();
-    const answer = await this.transport.ask("GET", "/checkpoint/newest");
-    const head = await this.trusted.open(new TextDecoder("utf-8").decode(answer.body));
+    const head = await this.trusted.open(await this.published.newest());
     await this.watch.observe(head, before);
     return head;
   }
@@ -217,14 +223,14 @@ export class LedgerClient {
    * Throws Refuted when the documents do not prove it, with KEY_COMPROMISED when somebody else may have the older key.
    */
   async learnKeys(): Promise<KeySuccession[]> {
-    const listed = jsonOf(await this.transport.ask("GET", "/log/keys"))["documents"];
+    const listed = jsonOf(await this.published.keys())["documents"];
     if (!Array.isArray(listed)) throw new WrongAnswer("the answer is no list of the log's keys");
     const documents = (listed as { index?: unknown; leaf?: unknown }[]).map(({ index, leaf }) => {
       if (typeof index !== "number" || typeof leaf !== "string") throw new WrongAnswer("a document has no index or no leaf");
       return { index, leaf: unb64u(leaf) };
     });
     const own = this.trusted.logs.filter((key) => key.name === this.origin);
-    const found = await successors(own, documents, (index, size) => this.proof(`inclusion?index=${index}&size=${size}`));
+    const found = await successors(own, documents, (index, size) => this.published.inclusion(BigInt(index), BigInt(size)));
     if (found.length) {
       this.trusted = this.trusted.with(found);
       this.watch.believe(this.trusted);
@@ -296,21 +302,6 @@ export class LedgerClient {
     const receipt = await verifyReceipt(file, this.trusted);
     await this.watch.observe(receipt.head);
     return receipt;
-  }
-
-  private consistency(old: bigint, size: bigint): Promise<Bytes[]> {
-    return this.proof(`consistency?old=${old}&new=${size}`);
-  }
-
-  private async proof(wanted: string): Promise<Bytes[]> {
-    const { hashes } = jsonOf(await this.transport.ask("GET", `/proofs/${wanted}`));
-    if (!Array.isArray(hashes)) throw new WrongAnswer("the proof is no list of hashes");
-    try {
-      return hashes.map((hash) => unb64u(String(hash), 32));
-    } catch (error) {
-      if (error instanceof Refuted) throw new WrongAnswer(`the proof is no list of hashes: ${error.message}`);
-      throw error;
-    }
   }
 }
 

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
-  CheckpointWatch, Equivocation, InMemory, LedgerClient, LedgerUnavailable, LocalSigner, RefusedByLedger, Refuted, RolledBack, b64,
-  b64u, leafHash, nodeHash, readJwk, readTrust, sha256, utf8,
+  CheckpointWatch, Equivocation, InMemory, LedgerClient, LedgerUnavailable, LocalSigner, RefusedByLedger, Refuted, RolledBack, WrongAnswer, b64,
+  b64u, leafHash, nodeHash, readJwk, readTrust, rootOf, sha256, utf8, verifyConsistency, verifyInclusion,
 } from "../dist/index.js";
 import { InFile } from "../dist/node.js";
+import { consistencyFromTiles, inclusionFromTiles } from "../dist/public.js";
 
 const NAME = "ledger.example/test";
 const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
@@ -125,4 +126,30 @@ test("SM2: the standard's example verifies, and nothing that was changed does", 
   await assert.rejects(key.verify(utf8("message digest"), signature.subarray(1)), Refuted);
   await assert.rejects(key.verify(utf8("message digest"), new Uint8Array(64)), Refuted);
   assert.throws(() => readJwk({ ...jwk, y: jwk.x }), Refuted);
+});
+
+test("proofs made from tiles lead to the roots, across full and partial tiles of several levels", async () => {
+  const size = 700;
+  const rows = [await Promise.all(Array.from({ length: size }, (_, at) => leafHash(utf8(`entry ${at}`))))];
+  rows.push([await rootOf(rows[0].slice(0, 256)), await rootOf(rows[0].slice(256, 512))]);
+  const asked = new Set();
+  const tiles = async (path) => {
+    asked.add(path);
+    const [, level, number, width] = /^tile\/([01])\/([0-9]{3})(?:\.p\/([0-9]+))?$/.exec(path);
+    const held = rows[level].slice(number * 256, number * 256 + Number(width ?? 256));
+    assert.equal(held.length, Number(width ?? 256));
+    return Uint8Array.from(held.flatMap((hash) => [...hash]));
+  };
+  const root = (of) => rootOf(rows[0].slice(0, of));
+  for (const old of [1, 2, 255, 256, 257, 511, 512, 513, 699, 700]) {
+    const path = await consistencyFromTiles(BigInt(old), 700n, tiles);
+    await verifyConsistency(BigInt(old), 700n, path, await root(old), await root(size));
+  }
+  for (const [index, of] of [[0, 1], [0, 700], [255, 256], [256, 300], [300, 513], [511, 512], [699, 700]]) {
+    const path = await inclusionFromTiles(BigInt(index), BigInt(of), 700n, tiles);
+    await verifyInclusion(BigInt(index), BigInt(of), rows[0][index], path, await root(of));
+  }
+  assert.deepEqual([...asked].sort(), ["tile/0/000", "tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"]);
+  await assert.rejects(inclusionFromTiles(5n, 701n, 700n, tiles), WrongAnswer);
+  await assert.rejects(consistencyFromTiles(3n, 700n, async () => new Uint8Array(31)), WrongAnswer);
 });

@@ -19,9 +19,10 @@ const keys = {
   bank: [await keyOf("bank-1", "statement", "EdDSA"), await keyOf("bank-1", "client", "ES256")],
 };
 const input = createInterface({ input: process.stdin });
+/** What the operator answers. */
 async function ask(request) {
   console.log(request);
-  await new Promise((done) => input.once("line", done));
+  return new Promise((done) => input.once("line", done));
 }
 await ask("keys");
 
@@ -129,9 +130,14 @@ registered.set("app-1-statement", readJwk(keys.app[0].jwk));
 assert.deepEqual((await verifyReceipt(access.file, trust, registered)).unchecked, []);
 await assert.rejects(verifyReceipt(authorised.file, trust, registered), /not registered/);
 
+// The published files stand for the log, on a server that computes no proofs.
+const site = await ask("public");
+const reader = new LedgerClient({ baseUrl: site, participant: "app-1", signer: keys.app[0], trust });
+const published = await reader.follow();
+assert.ok(published.checkpoint.size >= later.checkpoint.size);
+
 // The operator changes the log's key. Who knows the older one only is led to the new one by the log, and by nothing else.
 await ask("key");
-input.close();
 const bySigner = { name: "Refuted", code: "BAD_SIGNATURE" };
 await assert.rejects(app.follow(), bySigner);
 const [learned, ...others] = await app.learnKeys();
@@ -148,6 +154,12 @@ const next = made("app-1", keys.app);
 await assert.rejects(next.follow(), bySigner);
 await next.learnKeys();
 assert.ok((await next.follow()).checkpoint.size > after.index);
+
+await ask("public");
+input.close();
+await assert.rejects(reader.follow(), bySigner);
+assert.equal((await reader.learnKeys())[0].key.vkey, learned.key.vkey);
+assert.ok((await reader.follow()).checkpoint.size > published.checkpoint.size);
 
 for (const receipt of history) writeFileSync(`${folder}/receipts/${receipt.index}.json`, receipt.file);
 console.log(`TypeScript: ${history.length} entries of a consent's life, each verified; log of ${later.checkpoint.size} entries followed, across a change of its key`);

@@ -54,6 +54,7 @@ public final class LedgerClient {
     private final Options options;
     private final Transport transport;
     private final Tokens tokens;
+    private final PublicLog published;
     private final CheckpointWatch watch;
     private volatile Trust trust;
 
@@ -63,7 +64,8 @@ public final class LedgerClient {
         this.trust = options.trust;
         this.transport = new Transport(base, options.patience);
         this.tokens = options.clientKey == null ? null : new Tokens(transport, options.participant, options.clientKey, base);
-        this.watch = new CheckpointWatch(options.trust, options.memory, this::consistency);
+        this.published = new PublicLog(transport);
+        this.watch = new CheckpointWatch(options.trust, options.memory, published::consistency);
     }
 
     // -- writing --------------------------------------------------------------------------------------------------------
@@ -175,10 +177,13 @@ public final class LedgerClient {
 
     // -- reading --------------------------------------------------------------------------------------------------------
 
-    /** Follow the log: its newest checkpoint, consistent with all seen before. Throws RolledBack and Equivocation too. */
+    /**
+     * Follow the log: its newest checkpoint, consistent with all seen before. This and {@link #learnKeys} also work where the log's
+     * published files alone are. Throws RolledBack and Equivocation too.
+     */
     public Trust.Head follow() throws LedgerException {
         Trust.Head before = watch.known();
-        Trust.Head head = trust.open(Bytes.textOf(transport.ask("GET", "/checkpoint/newest", null, null).body()));
+        Trust.Head head = trust.open(published.newest());
         watch.observeNewest(head, before);
         return head;
     }
@@ -195,15 +200,14 @@ public final class LedgerClient {
      */
     public synchronized List<KeySuccession> learnKeys() throws LedgerException {
         List<KeySuccession.Document> documents = new ArrayList<>();
-        for (Object one : Transport.list(transport.ask("GET", "/log/keys", null, null).json().get("documents"), "documents")) {
+        for (Object one : Transport.list(published.keys().get("documents"), "documents")) {
             if (!(one instanceof Map<?, ?> members) || !(members.get("index") instanceof Long index)
                     || !(members.get("leaf") instanceof String leaf)) {
                 throw new LedgerException.WrongAnswer("a document has no index or no leaf");
             }
             documents.add(new KeySuccession.Document(index, Bytes.unb64u(leaf)));
         }
-        List<KeySuccession> found = KeySuccession.of(
-                trust.logKeys(trust.origin()), documents, (index, size) -> proof("inclusion?index=" + index + "&size=" + size));
+        List<KeySuccession> found = KeySuccession.of(trust.logKeys(trust.origin()), documents, published::inclusion);
         if (!found.isEmpty()) {
             trust = trust.with(found);
             watch.believe(trust);
@@ -277,21 +281,6 @@ public final class LedgerClient {
         VerifiedReceipt receipt = Receipts.verify(file, trust);
         watch.observe(receipt.head());
         return receipt;
-    }
-
-    private List<byte[]> consistency(long old, long size) throws LedgerException {
-        return proof("consistency?old=" + old + "&new=" + size);
-    }
-
-    private List<byte[]> proof(String wanted) throws LedgerException {
-        Map<String, Object> answer = transport.ask("GET", "/proofs/" + wanted, null, null).json();
-        try {
-            List<byte[]> hashes = new ArrayList<>();
-            for (Object hash : Transport.list(answer.get("hashes"), "hashes")) hashes.add(Bytes.unb64u(String.valueOf(hash), 32));
-            return hashes;
-        } catch (Refuted refusal) {
-            throw new LedgerException.WrongAnswer("the proof is no list of hashes: " + refusal.getMessage());
-        }
     }
 
     /** The receipts are those of exactly this question: one for each entry, in order. */

@@ -67,9 +67,10 @@ final class Live {
         return terms;
     }
 
-    private static void ask(Scanner input, String request) {
+    /** What the operator answers. */
+    private static String ask(Scanner input, String request) {
         System.out.println(request);
-        input.nextLine();
+        return input.nextLine();
     }
 
     /** The operator changes the log's key. Who knows the older one only is led to the new one by the log, and by nothing else. */
@@ -182,8 +183,18 @@ final class Live {
         refused(Refuted.class, "not registered", () ->
                 Receipts.verify(Bytes.utf8(authorised.get(0).file()), trust, keys));
 
+        // The published files stand for the log, on a server that computes no proofs.
+        LedgerClient reader = new LedgerClient(LedgerClient.Options.of(ask(input, "public"), "app-1", appKey, trust));
+        long published = reader.follow().checkpoint().size();
+        check(published >= later, "all of it is public");
+
         ask(input, "key");
         acrossTheKeys(usual, app, access, item(consent, "ReadBalances"));
+        ask(input, "public");
+        refused(Refuted.class, "no signature", reader::follow);
+        List<KeySuccession> led = reader.learnKeys();
+        check(led.size() == 1 && app.trust().logKeys(trust.origin()).contains(led.get(0).key()), "the same key");
+        check(reader.follow().checkpoint().size() > published, "the public log grows");
 
         for (VerifiedReceipt one : history) {
             Files.writeString(folder.resolve("receipts").resolve(one.index() + ".json"), one.file());
