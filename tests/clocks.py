@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.clock import SystemClock
+from ledger.clock import Clock, SystemClock
 
 NOW = 1_800_000_000_000
 """Where a clock begins that stands still: milliseconds, 2027-01-15 08:00 UTC."""
@@ -22,10 +22,10 @@ class HandClock:
 
 
 class LateClock:
-    """The system's clock, some days ago: `catch_up` lets the past go by."""
+    """A clock (the system's, if none is given), some days ago: `catch_up` lets the past go by."""
 
-    def __init__(self, behind_days: int) -> None:
-        self._clock = SystemClock()
+    def __init__(self, behind_days: int, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._behind = behind_days * 86_400_000
 
     def now(self) -> int:

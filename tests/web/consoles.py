@@ -113,10 +113,10 @@ def open_case(asker: httpx2.Client, second: httpx2.Client, **case: str) -> httpx
     return second.post(f"/console/audit/cases/asked/{number}/confirm", data=sure)
 
 
-def write_staff(folder: Path, **more: tuple[str, str]) -> Path:
+def write_staff(folder: Path, surname: str, **more: tuple[str, str]) -> Path:
     """A staff file with these accounts."""
     staff = [
-        {"sub": sub, "participant": participant, "role": role, "name": f"{sub.title()} <i>at work</i>"}
+        {"sub": sub, "participant": participant, "role": role, "name": f"{sub.title()}{surname}"}
         for sub, (participant, role) in {**STAFF, **more}.items()
     ]
     path = folder / "staff.json"
@@ -147,7 +147,7 @@ def open_consoles(
             settings = site_settings(
                 folder,
                 listener.getsockname()[1],
-                staff_file=write_staff(folder, **accounts),
+                staff_file=write_staff(folder, " <i>at work</i>" if plum == HOSTILE else "", **accounts),
                 signers_file=folder / "signers.json",
                 regulators_file=folder / "regulators.json",
             )

@@ -21,7 +21,7 @@ from tests.browser import FLAGS, chromium
 from tests.clocks import LateClock
 from tests.web.accessibility import LANGUAGES
 from tests.web.console_pages import pages_of
-from tests.web.consoles import open_consoles
+from tests.web.consoles import open_consoles, provided
 from tests.web.site import WEI, Site, join_named, open_site
 from tests.world import DAY
 
@@ -161,6 +161,7 @@ def for_docs(browser: Browser) -> None:
             ("connection", "zh-CN", True),
             ("stop", "en-GB", False),
             ("approve", "zh-CN", True),
+            ("stopped", "pt-BR", False),
         )
         for path, language, dark in views:
             with visitor(browser, site.url, "Mei Lin", phone=True, language=language, dark=dark) as page:
@@ -170,10 +171,12 @@ def for_docs(browser: Browser) -> None:
                 page.screenshot(path=DOCS / f"phone-{path}.png")
     with tempfile.TemporaryDirectory() as place, open_consoles(Path(place) / "site", plum="Plum Budget") as consoles:
         size = consoles.world.ledger.tree.size()
+        provided(consoles)
         for who, name, path in (
             ("Rita", "proof", f"/console/audit/proof?index={size // 2}"),
             ("Olaf", "operator", "/console/operator"),
             ("Pia", "partner", "/console/partner"),
+            ("Tess", "provider", "/console/provider"),
         ):
             with visitor(browser, consoles.url, who, phone=False) as page:
                 picture(page, consoles.url + path, DOCS, f"console-{name}", whole=False)

@@ -36,6 +36,27 @@ def test_no_page_of_the_consoles_has_a_violation(
     assert wrong == []
 
 
+def test_no_page_of_the_consoles_has_a_violation_or_hides_where_one_is_in_forced_colours(
+    consoles: Consoles, browser: Browser
+) -> None:
+    """The reader's own few colours (Windows contrast themes): what is chosen is not told by a ground alone."""
+    wrong: list[str] = []
+    for who, paths in pages_of(consoles).items():
+        context = browser.new_context(locale="zh-CN", forced_colors="active", viewport={"width": 390, "height": 844})
+        page = context.new_page()
+        page.goto(f"{consoles.url}/sign-in/start")
+        page.get_by_role("button", name=who.title()).click()
+        page.wait_for_url("**/console/**")
+        for path in paths:
+            page.goto(consoles.url + path)
+            wrong += judged(page, f"{who} {path}")
+            for chosen in page.locator(".tabs a[aria-current], nav.main a[aria-current]").all():
+                if chosen.evaluate("one => getComputedStyle(one).borderTopWidth") == "0px":
+                    wrong.append(f"{who} {path}: nothing but colour says what is chosen")
+        context.close()
+    assert wrong == []
+
+
 @pytest.mark.parametrize("locale", sorted(LANGUAGES))
 def test_no_page_of_the_consoles_is_wider_than_a_small_phone_nor_with_letters_twice_as_large(
     consoles: Consoles, browser: Browser, locale: str
