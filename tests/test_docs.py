@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,23 @@ def test_the_picture_of_the_architecture_is_that_of_the_code() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "draw-architecture"), "--check"]
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
+
+
+BOX = re.compile(r'class="box" x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)".*?<text [^>]*>(\w+)</text>')
+LETTER = 9
+"""Pixels: the mean letter of a name at 15 pixels, in a wide font."""
+
+
+def test_no_room_of_the_picture_covers_another_and_each_name_fits_its_box() -> None:
+    rooms = [(name, *map(int, place)) for *place, name in BOX.findall((ROOT / "docs" / "architecture.svg").read_text())]
+    assert len(rooms) > 50
+    assert [name for name, _, _, width, _ in rooms if LETTER * len(name) > width] == []
+    covering = [
+        (one, two)
+        for (one, left, top, width, height), (two, left_2, top_2, width_2, height_2) in combinations(rooms, 2)
+        if left < left_2 + width_2 and left_2 < left + width and top < top_2 + height_2 and top_2 < top + height
+    ]
+    assert covering == []
 
 
 def test_a_table_stands_in_lines_of_its_own() -> None:

@@ -12,13 +12,12 @@ from typing import Final, TypeAlias
 import httpx2
 
 from api.events.addresses import AddressRefused, EndpointAddress, check_address, read_endpoint
+from api.http.bounded import WHOLE_SECONDS, read_document
 from ledger.errors import InvalidInput, Unavailable
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 STEP_SECONDS: Final = 5.0
-WHOLE_SECONDS: Final = 10.0
-FETCH_LIMIT: Final = 256 * 1024
 
 
 class NameUnknown(Exception):
@@ -84,14 +83,7 @@ async def _fetch(url: str, *, development: bool) -> bytes:
             address = await judged_address(endpoint, resolve, development=development)
             request = request_to(endpoint, address, "GET", {"Accept": "application/jwk-set+json, application/json"})
             answer = await transport.handle_async_request(request)
-            if answer.status_code != 200:
-                raise Unavailable(f"it answers {answer.status_code}")
-            body = b""
-            async for part in answer.aiter_raw():
-                body += part
-                if len(body) > FETCH_LIMIT:
-                    raise Unavailable("the answer is too large")
-            return body
+            return await read_document(answer, "it")
     except (TimeoutError, NameUnknown, httpx2.HTTPError):
         raise Unavailable("there is no answer") from None
     except (InvalidInput, AddressRefused, httpx2.InvalidURL, UnicodeError):

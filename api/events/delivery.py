@@ -13,10 +13,10 @@ import msgspec
 
 from api.events.addresses import AddressRefused, EndpointAddress, read_endpoint
 from api.events.connecting import NameUnknown, Resolve, bare_transport, judged_address, request_to, resolve
+from api.http.bounded import WHOLE_SECONDS, read_raw
 from ledger.errors import InvalidInput
 
 MEDIA_TYPE: Final = "application/secevent+jwt"
-WHOLE_SECONDS: Final = 10.0
 ANSWER_LIMIT: Final = 4096
 _CODE: Final = re.compile(r"[a-z][a-z_]{0,31}")
 
@@ -96,21 +96,11 @@ class Push:
                 case status if status in message.acknowledged_by:
                     return
                 case 400:
-                    raise NotDelivered(_error_of(await _beginning(answer)), endpoint_is_down=False)
+                    raise NotDelivered(_error_of(await read_raw(answer, ANSWER_LIMIT) or b""), endpoint_is_down=False)
                 case status:
                     raise NotDelivered(f"http-{status}", endpoint_is_down=True)
         finally:
             await answer.aclose()
-
-
-async def _beginning(answer: httpx2.Response) -> bytes:
-    """The answer's body, as sent, up to a bound: nothing is decompressed."""
-    body = b""
-    async for part in answer.aiter_raw():
-        body += part
-        if len(body) > ANSWER_LIMIT:
-            return b""
-    return body
 
 
 def _error_of(body: bytes) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
+from api.http.bounded import WHOLE_SECONDS, read_document
 from api.tokens.jwt import BadToken
 from api.tokens.keys import PublicKey, parse_key_set
 from api.tokens.scopes import OPERATOR
@@ -19,7 +20,7 @@ from ledger.errors import InvalidInput, Unavailable
 
 KEEP_SECONDS: Final = 900.0
 REFETCH_SECONDS: Final = 60.0
-LIMIT: Final = 256 * 1024
+AS_SENT: Final = {"accept": "application/json", "accept-encoding": "identity"}
 
 
 @dataclass(slots=True)
@@ -76,28 +77,23 @@ class ExternalIssuers:
 
 async def _fetch(issuer: str) -> dict[str, PublicKey]:
     """Discovery, then the key set; on the issuer's own host, without redirects. Raises Unavailable."""
-    async with httpx2.AsyncClient(timeout=5.0, follow_redirects=False) as client:
-        try:
-            found = msgspec.json.decode(
-                await _get(client, f"{issuer}/.well-known/openid-configuration"), type=dict[str, object]
-            )
+    try:
+        async with (
+            asyncio.timeout(WHOLE_SECONDS),
+            httpx2.AsyncClient(timeout=5.0, follow_redirects=False, headers=AS_SENT) as client,
+        ):
+            discovery = await _get(client, f"{issuer}/.well-known/openid-configuration")
+            found = msgspec.json.decode(discovery, type=dict[str, object])
             jwks_uri = found.get("jwks_uri")
             if found.get("issuer") != issuer or not isinstance(jwks_uri, str):
                 raise Unavailable("the external issuer's discovery document is not its own")
             if urlsplit(jwks_uri)[:2] != urlsplit(issuer)[:2]:
                 raise Unavailable("the external issuer keeps its keys on another host")
             return parse_key_set(await _get(client, jwks_uri), "the external issuer's key set")
-        except (httpx2.HTTPError, msgspec.DecodeError, InvalidInput) as error:
-            raise Unavailable(f"the external issuer's keys cannot be read: {type(error).__name__}") from None
+    except (httpx2.HTTPError, TimeoutError, msgspec.DecodeError, RecursionError, InvalidInput) as error:
+        raise Unavailable(f"the external issuer's keys cannot be read: {type(error).__name__}") from None
 
 
 async def _get(client: httpx2.AsyncClient, url: str) -> bytes:
-    async with client.stream("GET", url, headers={"accept": "application/json"}) as answer:
-        if answer.status_code != 200:
-            raise Unavailable(f"the external issuer answered {answer.status_code}")
-        body = b""
-        async for part in answer.aiter_bytes():
-            body += part
-            if len(body) > LIMIT:
-                raise Unavailable("the external issuer's answer is too large")
-        return body
+    async with client.stream("GET", url) as answer:
+        return await read_document(answer, "the external issuer")

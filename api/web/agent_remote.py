@@ -13,6 +13,7 @@ import httpx2
 import msgspec
 from msgspec import UNSET, Struct
 
+from api.http.bounded import read_bounded
 from api.web.agent import (
     Account,
     Authorisation,
@@ -157,11 +158,9 @@ class RemoteAgent:
                 if response.status_code == httpx2.codes.FORBIDDEN:
                     raise NotPermitted("the bank did not agree to sign this")
                 response.raise_for_status()
-                body = b""
-                for piece in response.iter_bytes():
-                    body += piece
-                    if len(body) > ANSWER_LIMIT:
-                        raise Unavailable("the bank's answer is longer than an answer can be")
+                body = read_bounded(response, ANSWER_LIMIT)
+                if body is None:
+                    raise Unavailable("the bank's answer is longer than an answer can be")
             return msgspec.json.decode(body, type=answer)
         except (httpx2.HTTPError, msgspec.DecodeError):
             raise Unavailable("the bank could not be reached; nothing was changed, please try again") from None

@@ -9,6 +9,7 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
+from api.http.bounded import read_bounded
 from ledger.errors import InvalidInput, Refused, Unavailable
 from ledger.notes.sandbox import is_sandbox
 from ledger.secrets import read_secret
@@ -105,13 +106,11 @@ class SandboxService:
             with httpx2.stream(
                 method, f"{self._url}{path}", json=body, headers=self._headers, timeout=TIMEOUT_SECONDS
             ) as response:
-                content = b""
-                for piece in response.iter_bytes():
-                    content += piece
-                    if len(content) > ANSWER_LIMIT:
-                        raise Unavailable("the answer of the sandboxes is longer than one can be")
+                content = read_bounded(response, ANSWER_LIMIT)
+                if content is None:
+                    raise Unavailable("the answer of the sandboxes is longer than one can be")
             told = msgspec.json.decode(content) if content else None
-        except (httpx2.HTTPError, msgspec.DecodeError):
+        except (httpx2.HTTPError, msgspec.DecodeError, RecursionError):
             raise Unavailable("the sandboxes cannot be reached at present") from None
         if response.status_code == httpx2.codes.NOT_FOUND:
             return None

@@ -17,6 +17,7 @@ from typing import Final
 import httpx2
 import structlog
 
+from api.http.bounded import read_bounded
 from ledger.app import Ledger
 from ledger.canonical import decimal
 from ledger.clock import Clock, SystemClock
@@ -178,11 +179,9 @@ class WitnessAsker:
         address = f"{witness.url.rstrip('/')}/add-checkpoint"
         try:
             with self._client.stream("POST", address, content=body, headers={"content-type": "text/plain"}) as answer:
-                content = b""
-                for part in answer.iter_bytes():
-                    content += part
-                    if len(content) > ANSWER_LIMIT:
-                        raise NotCosigned("its answer is too long")
+                content = read_bounded(answer, ANSWER_LIMIT)
+                if content is None:
+                    raise NotCosigned("its answer is too long")
                 return answer.status_code, answer.headers.get("content-type", "").split(";")[0], content.decode()
         except (httpx2.HTTPError, UnicodeDecodeError) as error:
             raise NotCosigned(f"no answer ({type(error).__name__})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from starlette.responses import Response
 
+from api.http.bounded import DOCUMENT_BYTES
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import encode
 from tests.api.service import Service, TokenClient, running_service, serving
@@ -27,9 +30,9 @@ class Issuer:
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
         self.app = FastAPI()
         said = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-        keys = {"keys": [self.key.jwk | {"kid": self.key.kid, "alg": "ES256", "use": "sig"}]}
+        self.keys: Any = {"keys": [self.key.jwk | {"kid": self.key.kid, "alg": "ES256", "use": "sig"}]}
         self.app.add_api_route("/.well-known/openid-configuration", lambda: said)
-        self.app.add_api_route("/keys", lambda: keys)
+        self.app.add_api_route("/keys", lambda: self.keys)
 
     def token(self, service: Service, client: str, scope: str) -> TokenClient:
         """A client with a token that says this."""
@@ -98,3 +101,22 @@ def test_an_issuer_that_is_named_without_participants_speaks_for_nobody(sqlite_u
     ):
         service.world.recipient(NAMED)
         assert issuer.token(service, NAMED, "consents:read").get("/consents").status_code == 401
+
+
+KEY_SETS = {
+    "none": Response(status_code=404),
+    "one that does not read": Response(b"{"),
+    "one that is nested without end": Response(b'{"keys":' + b"[" * 100_000),
+    "one that is longer than a key set can be": Response(b" " * (DOCUMENT_BYTES + 1)),
+    "an inflated one": Response(gzip.compress(b" " * 10_000_000), headers={"content-encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("what", KEY_SETS)
+def test_a_key_set_that_cannot_be_read_is_no_fault_of_the_caller(trusted: tuple[Service, Issuer], what: str) -> None:
+    service, issuer = trusted
+    right, issuer.keys = issuer.keys, KEY_SETS[what]
+    answer = issuer.token(service, NAMED, "consents:read").get("/consents")
+    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (503, "unavailable")
+    issuer.keys = right
+    assert issuer.token(service, NAMED, "consents:read").get("/consents").status_code == 200

@@ -31,6 +31,7 @@ from api.standards.words import words
 from ledger.canonical import b64u, unb64u
 from ledger.documents import key_added
 from ledger.entries.leaf import consent_chain
+from tests.clocks import HandClock
 from tests.standards.india_cases import (
     AA,
     NOTICES,
@@ -51,7 +52,7 @@ from tests.standards.india_cases import (
 )
 from tests.standards.kit import GATEWAY, Stage, stage
 from tests.standards.rs256 import verify_rs256
-from tests.world import DAY, SteppingClock
+from tests.world import DAY
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,7 @@ def test_1018_1019_1029_a_request_that_ran_out_before_and_after_the_customer_agr
     played.authorise(ready)
     node = played.service.node
     assert node.office is not None
-    clock = SteppingClock(node.ledger.clock.now() + 301 * DAY * 1000)
+    clock = HandClock(node.ledger.clock.now() + 301 * DAY * 1000)
     office = Office(node.ledger, node.office.gateway, node.office.notes, clock)
     then = Aggregator(node.ledger, office, node.once, "tpp-1", "bank-a", node.settings.base_url)
 
