@@ -66,6 +66,10 @@ def test_a_revocation_posted_over_http_is_pushed_and_both_sides_see_it(service: 
 
     authorised, revoked = receiver.next(), receiver.next()
     sender.stop()
+    latest = service.node.events.queries.latest_of(app.id, 50)
+    assert [one.index for one in latest][:1] == [entry["index"]], "the newest first"
+    assert [one.index for one in latest] == sorted((one.index for one in latest), reverse=True)
+    assert len(service.node.events.queries.latest_of(app.id, 1)) == 1
 
     key_set = service.http.get("/events/jwks").json()
     claims = verified(revoked.body, key_set)
