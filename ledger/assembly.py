@@ -20,6 +20,7 @@ from ledger.notes.keys import Signer, VerifierKey
 from ledger.queries.tree import visible_size
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
+from ledger.sequencer.reading import ReadingOnly
 from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
 from ledger.storage.log import Head, LogStore
@@ -98,6 +99,13 @@ def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey, kek: AskedKek)
         RemoteSequencer(desk, Follower(store, keystore), store.horizon, max_waiting=config.max_waiting),
         vkey,
     )
+
+
+def open_reader(config: NodeConfig, vkey: VerifierKey) -> Ledger:
+    """A node that only reads, from a standby if need be: it has no signing key of the log, whose public half is `vkey`."""
+    keystore = _key_store(config)
+    store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
+    return Ledger(store, keystore, ReadingOnly(Follower(store, keystore)), vkey)
 
 
 def _key_store(config: NodeConfig, clock: Clock | None = None) -> KeyStore:

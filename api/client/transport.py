@@ -23,6 +23,8 @@ from ledger.notes.checkpoint import Checkpoint
 if TYPE_CHECKING:  # loaded by whoever makes a client (client.py)
     import httpx2
 
+ELSEWHERE: Final = 421
+"""A node that only reads, asked to record: another one is asked, and this one not again."""
 BEHIND_TRIES: Final = 10
 BEHIND_SECONDS: Final = 0.5
 """Between two tries: another node learns within a second what one has recorded, a reader as soon as its standby does."""
@@ -147,10 +149,12 @@ class Transport:
                 if answer.status < 300:
                     self._addresses.answered(address)
                     return answer
-                if answer.status not in AGAIN:
+                if answer.status not in AGAIN and not (answer.status == ELSEWHERE and len(self._addresses) > 1):
                     raise _refusal(answer)
                 reason = f"{answer.status}: {_problem(answer).get('detail', 'no reason given')}"
                 asks_for, everywhere = _retry_after(answer), answer.status == TOO_MANY
+                if answer.status == ELSEWHERE:
+                    asks_for = patience.longest
             turns.passed(monotonic() - asked)
             turns.failed(address, max(asks_for, patience.pause(turns.failures(address))), everywhere=everywhere)
         raise LedgerUnavailable(

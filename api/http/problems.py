@@ -130,6 +130,11 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "Send the same statement again after `Retry-After` seconds, with increasing delays. For many accesses, use "
         "`POST /accesses/batch`.",
     ),
+    refusals.ReadsOnly: Problem(
+        421, "reads-only", "This node only reads",
+        "This node answers reads, from a copy of the log, and records nothing. The member `write_at` names the nodes that do.",
+        "Send the same request to one of them.",
+    ),
     errors.ClockAhead: Problem(
         503, "clock-ahead", "This node's clock is ahead",
         "The clock of this node's machine is ahead of the time, and what is recorded by it would hold up every later "
@@ -260,6 +265,8 @@ def problem_body(error: LedgerError, *, base_url: str, instance: str) -> bytes:
     }
     if error.member is not None:
         body["member"] = error.member
+    if isinstance(error, refusals.ReadsOnly):
+        body["write_at"] = error.write_at
     if isinstance(error, refusals.HttpRefusal) and error.error is not None:
         body["error"] = error.error
     return msgspec.json.encode(body)

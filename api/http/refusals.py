@@ -14,6 +14,7 @@ LedgerError
 │   ├── Unauthenticated     no token, or no valid one
 │   ├── InsufficientScope   the token is good and not for this
 │   ├── InvalidClient       a token request whose client is not who it says it is
+│   ├── ReadsOnly           this node records nothing; others do
 │   └── RateLimited         more requests than the client may make
 ├── Overloaded (Unavailable) more requests are in work than this process takes
 └── InternalError           a defect of ours
@@ -21,7 +22,7 @@ LedgerError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ledger.errors import LedgerError, Unavailable
 
@@ -48,6 +49,14 @@ class BadRequest(HttpRefusal):
 
 class PathMismatch(HttpRefusal):
     """The statement's act or consent is not that of the address."""
+
+
+class ReadsOnly(HttpRefusal):
+    """This node answers reads only; `write_at` are those that record."""
+
+    def __init__(self, detail: str, write_at: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.write_at = tuple(write_at)
 
 
 class NoSuchRoute(HttpRefusal):

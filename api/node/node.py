@@ -26,6 +26,7 @@ from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
 from api.registers.registration import Registering
+from api.sets.committing import HeadCommitter
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
@@ -41,6 +42,7 @@ from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
 from ledger.notes.policy import Policy
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.heads import HeadQueries
 from ledger.queries.remit import Remit
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
@@ -115,6 +117,8 @@ class Node:
     """Likewise."""
     issuer: ReportIssuer | None = None
     """Likewise; None too when the settings leave reports to the operator."""
+    committer: HeadCommitter | None = None
+    """Likewise; it has nothing to do where this is no head log."""
     remits: Mapping[str, Remit] = field(default_factory=dict)
     """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None
@@ -137,6 +141,8 @@ class Node:
                 self.alerts.start()
             if self.issuer is not None:
                 self.issuer.start()
+            if self.committer is not None:
+                self.committer.start()
 
     def certificate_of(self, scope: Scope) -> Certificate | None:
         """The client certificate of a request, where the proxy tells of one. Raises InvalidClient."""
@@ -150,6 +156,11 @@ class Node:
     def remit_of(self, participant: str) -> Remit:
         """What it may see as a regulator."""
         return remit_of(self.remits, self.ledger.registry, participant)
+
+    @property
+    def heads(self) -> HeadQueries:
+        """What this log says of its set, where it is a head log."""
+        return HeadQueries(self.ledger.store, self.witnessed)
 
     @property
     def models(self) -> ModelFolder:
@@ -195,6 +206,8 @@ class Node:
                 self.alerts.stop()
             if self.issuer is not None:
                 self.issuer.stop()
+            if self.committer is not None:
+                self.committer.stop()
             self.ledger.stop()
             leave_mark(self.settings, self.ledger.vkeys)
         else:

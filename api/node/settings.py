@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     models_dir: Path = Path()
     """Folder of the models of risk, each under its hash (docs/risk.md); every node that serves needs those that are in force.
     Default: `models` in the state folder."""
+    set_file: Path = Path()
+    """Where the shards are reached of which this log is the head log (docs/sets.md). Default: `set.json` in the state folder;
+    «consent-ledger set add» writes it."""
     policy_file: Path | None = None
     """The tlog-policy enclosed in bundles. Default: this log's key, without witnesses."""
     monitors_file: Path | None = None
@@ -146,6 +149,13 @@ class Settings(BaseSettings):
     """What the proxy sends as `Proxy-Secret` beside that header (mode 0600): without it anybody could write the header."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of processes that answer; from two upwards, one more sequences for them."""
+
+    role: Literal["node", "reader"] = "node"
+    """`node` records and answers; `reader` only answers reads, from a standby if need be (docs/scaling.md, «Readers»)."""
+    vkey: str = ""
+    """The log's verifier key, for a reader: it has no signing key."""
+    write_at: tuple[BaseUrl, ...] = ()
+    """Where statements are submitted, a JSON list of public addresses of nodes: a reader names them to whoever submits."""
 
     clock_lead_seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
     """How far this machine's clock may be ahead of the time that has passed, and of the database's clock, before nothing new
@@ -193,7 +203,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
-        state = self.state_dir
+        state, given = self.state_dir, {name for name in ("keystore_url", "token_store_url") if getattr(self, name)}
         blank = Path()
         fill: dict[str, object] = {
             "log_key_file": state / "log.key",
@@ -203,6 +213,7 @@ class Settings(BaseSettings):
             "operator_jwks_file": state / "operator.jwks.json",
             "highwater_dir": state / "highwater",
             "gateway_file": state / "gateway.json",
+            "set_file": state / "set.json",
             "models_dir": state / "models",
         }
         for name, value in fill.items():
@@ -222,6 +233,8 @@ class Settings(BaseSettings):
                 f"refusing environment=development under {self.base_url}: behind a proxy it would let strangers sign in as "
                 "anybody (/dev-idp). Set CONSENT_LEDGER_WEB__ENVIRONMENT=production, or a public address on loopback"
             )
+        if self.role == "reader":
+            self._check_reader(given)
         if bool(self.client_certificate_header) != (self.proxy_secret_file is not None):
             raise ValueError("client_certificate_header and proxy_secret_file are set together, or neither")
         if not self.behind_tls_proxy and not is_loopback(self.host):
@@ -230,6 +243,16 @@ class Settings(BaseSettings):
                 "CONSENT_LEDGER_BEHIND_TLS_PROXY=true, or listen on 127.0.0.1"
             )
         return self
+
+    def _check_reader(self, given: set[str]) -> None:
+        lacking = [name for name in ("vkey", "write_at") if not getattr(self, name)]
+        # by default they lie in the log's database, which a reader cannot write
+        lacking += [name for name in ("keystore_url", "token_store_url") if name not in given]
+        if lacking:
+            names = ", ".join(f"CONSENT_LEDGER_{name.upper()}" for name in lacking)
+            raise ValueError(f"a reader needs {names} (docs/scaling.md, «Readers»)")
+        if self.workers > 1:
+            raise ValueError("a reader is one process: run several readers instead of workers")
 
     def _fill_in_key_store(self, file: Path) -> None:
         beside = key_store_beside(self.database_url)

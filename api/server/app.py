@@ -26,6 +26,7 @@ from api.node.metrics import Metrics
 from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
 from api.node.scoring import AlertFigures
+from api.node.settings import Settings
 from api.office.begun import Begun
 from api.routes import (
     alerts,
@@ -40,6 +41,7 @@ from api.routes import (
     partners,
     receipts,
     reconciliation,
+    sets,
     submissions,
     supervision,
     tokens,
@@ -49,13 +51,16 @@ from api.routes import (
 from api.server.hot import HotRoutes
 from api.server.observing import Observed, note_security_event
 from api.server.openapi import Documentation
+from api.server.readers import ReadsOnlyLayer
 from api.server.tracing import RequestTraces
+from api.sets.committing import ShardFigures
 from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import STANDARDS
 from api.tokens.monitors import read_monitors
 from api.web import mount
 from api.web.handover import Handover
+from api.web.telling.teller import Teller
 from ledger.errors import LedgerError
 
 TOKEN_ENDPOINTS = frozenset({"/introspect", "/revoke", "/token"})
@@ -71,6 +76,7 @@ ROUTERS = (
     tokens.router,
     operations.router,
     witnesses.router,
+    sets.router,
     reconciliation.router,
     supervision.router,
     alerts.router,
@@ -88,7 +94,9 @@ def create_app(node: Node, traces: RequestTraces | None = None) -> App:
 
 def assemble(node: Node, framework: FastAPI, traces: RequestTraces | None = None) -> App:
     """Fast routes and the observing layer around the framework's application."""
-    hot = HotRoutes(node, framework.state.doorkeeper, framework)
+    hot: App = HotRoutes(node, framework.state.doorkeeper, framework)
+    if node.settings.role == "reader":
+        hot = ReadsOnlyLayer(hot, node)
     return Observed(
         hot, framework.state.metrics.http, framework.state.room, base_url=node.settings.base_url, traces=traces
     )
@@ -101,7 +109,7 @@ def create_framework(node: Node) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         node.start()
-        app.state.teller.start()
+        _begin_telling(app.state.teller, settings)
         yield
         app.state.teller.stop()
         node.stop()
@@ -123,6 +131,7 @@ def create_framework(node: Node) -> FastAPI:
         app.state.room,
         EventFigures(node.events.queries),
         ReconciliationFigures(node.ledger.reconciliation),
+        ShardFigures(node.ledger),
         *([AlertFigures(node.alerts)] if node.alerts is not None else []),
     )
     limits = RateLimits(
@@ -176,6 +185,12 @@ def create_framework(node: Node) -> FastAPI:
     app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
+
+
+def _begin_telling(teller: Teller, settings: Settings) -> None:
+    """Customers are told of news by the nodes that record it, and not by readers too."""
+    if settings.role == "node":
+        teller.start()
 
 
 def _takes_plain_json(request: Request) -> bool:

@@ -14,6 +14,7 @@ from api.http.wire import App
 from api.node.building import build_node, short_lived
 from api.node.logs import configure_logging
 from api.node.node import Node
+from api.node.reading import build_reader, reading
 from api.node.settings import Settings
 from api.node.slots import serving_from
 from api.server.app import create_app
@@ -37,7 +38,8 @@ class AppFactory:
 
     def __call__(self) -> App:
         configure_logging(self.settings.log_level)
-        self.node = build_node(self.settings, serves=True, outward=OUTWARD)
+        reads = self.settings.role == "reader"
+        self.node = build_reader(self.settings) if reads else build_node(self.settings, serves=True, outward=OUTWARD)
         traced = configure_tracing()
         if traced:
             self.node.ledger.figures.told = SequencerTraces()
@@ -58,7 +60,8 @@ def serve(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    with short_lived(settings) as node:  # an obstacle to starting is reported once, here, and not by every worker
+    opened = reading if settings.role == "reader" else short_lived
+    with opened(settings) as node:  # an obstacle to starting is reported once, here, and not by every worker
         weaknesses, vkey = node.ledger.store.weaknesses(), node.ledger.vkey.format()
     listening = bind(settings, shared=settings.workers > 1)
     if settings.port == 0:

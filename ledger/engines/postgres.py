@@ -56,6 +56,9 @@ NETWORK: Final[dict[str, Any]] = {
 }
 """Parameters of a connection, unless its URL sets them: a machine that vanished is noticed in some ten seconds, not in
 the two hours that TCP takes by itself. Each host that the URL names has `connect_timeout` of its own."""
+AMONG_HOSTS: Final[dict[str, Any]] = {"connect_timeout": 2, "target_session_attrs": "read-write"}
+"""Instead, where the URL names several hosts: whichever of them takes writes now, and not long is waited for one that is
+gone. Without it a node would be content with a standby that happens to answer first."""
 LIMITS: Final = {
     "synchronous_commit": "on",
     "lock_timeout": "5s",
@@ -359,11 +362,18 @@ def explain(error: BaseException) -> str:
     return type(error).__name__ + (f" (SQLSTATE {state})" if state else "")
 
 
+def names_several_hosts(query: Mapping[str, str | tuple[str, ...]]) -> bool:
+    """Whether the parameters of a URL name more than one host, in either of SQLAlchemy's spellings."""
+    named = query.get("host", "")
+    return "," in named if isinstance(named, str) else len(named) > 1
+
+
 def _engine(url: str, *, pool_pre_ping: bool = True, **pool: int) -> Engine:
     from ledger.engines import commits  # noqa: PLC0415  (psycopg need not be loaded for SQLite)
 
     given = make_url(url).query
-    unset = {name: value for name, value in NETWORK.items() if name not in given}
+    usual = NETWORK | AMONG_HOSTS if names_several_hosts(given) else NETWORK
+    unset = {name: value for name, value in usual.items() if name not in given}
     engine = create_engine(
         url,
         pool_pre_ping=pool_pre_ping,

@@ -63,6 +63,23 @@ def test_a_database_that_vanishes_is_noticed_whatever_its_url_says(postgres_url:
     assert (used["keepalives_idle"], used["tcp_user_timeout"], used["connect_timeout"]) == ("77", "5000", "5")
 
 
+def test_of_several_hosts_the_one_that_takes_writes_is_used(postgres_url: str) -> None:
+    url = make_url(postgres_url)
+    host, port = str(url.query["host"]), str(url.query["port"])
+    spellings: list[dict[str, Any]] = [
+        {"host": f"{host},{host}", "port": f"{port},{port}"},
+        {"host": (f"{host}:{port}", f"{host}:{port}")},
+    ]
+    for spelling in spellings:
+        several = url.set(query=spelling).render_as_string(hide_password=False)
+        used = parameters(writer_engine(several))
+        assert (used["target_session_attrs"], used["connect_timeout"]) == ("read-write", "2")
+        chosen = make_url(several).update_query_dict({"target_session_attrs": "primary"})
+        used = parameters(reader_engine(chosen.render_as_string(hide_password=False)))
+        assert used["target_session_attrs"] == "primary", "what the URL says counts"
+    assert "target_session_attrs" not in parameters(writer_engine(postgres_url)), "a single host is what it is"
+
+
 def parameters(engine: Engine) -> dict[str, str]:
     """What a connection of this engine was opened with."""
     try:
