@@ -21,6 +21,7 @@ from verifier.bytes.encoding import (
 from verifier.errors import Code, Refuted, refuted
 from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_choice
+from verifier.rules.handovers import HANDED, Handovers
 from verifier.rules.partners import SAID, Partners
 from verifier.rules.registered import Participant
 from verifier.rules.report_forms import Definition, Issued, read_definition, read_issued
@@ -93,6 +94,7 @@ class Orders:
     supervision: Supervision
     erased: dict[str, int]
     participants: dict[str, Participant]
+    handovers: Handovers
     partners: Partners = field(default_factory=Partners)
     scoring: int = 0
     model: str = ""
@@ -125,6 +127,8 @@ class Orders:
         """A declaration of `party`. Raises Refuted(CONSENT_INVALID) if it is illegal."""
         if act in SAID:
             self.partners.declare(act, party, content, index, time)
+        elif act in HANDED:
+            self.handovers.declare(act, party, content, index)
         else:
             DECLARE[act](self.supervision, party, content)
 
