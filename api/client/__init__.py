@@ -15,6 +15,7 @@ from api.client.errors import (
 from api.client.memory import InFile, InMemory
 from api.client.pseudonyms import Pseudonyms
 from api.client.receipts import Trust, VerifiedReceipt, check_answer, open_receipt
+from api.client.sets import LedgerSet, NotInSet, SetReceipt
 from api.client.signing import AsyncStatementSigner, HeldSigner, LocalSigner, StatementSigner, load_signer
 from api.client.statements import Question, make_item, make_terms
 from api.client.supervision import KeptText, SupervisionClient
@@ -38,15 +39,18 @@ __all__ = [
     "KeptText",
     "LedgerClient",
     "LedgerError",
+    "LedgerSet",
     "LedgerUnavailable",
     "LocalSigner",
     "Misbehaviour",
+    "NotInSet",
     "Patience",
     "Pseudonyms",
     "Question",
     "ReceiptRefused",
     "RefusedByLedger",
     "RolledBack",
+    "SetReceipt",
     "StatementRefused",
     "StatementSigner",
     "SupervisionClient",

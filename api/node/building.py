@@ -28,6 +28,7 @@ from api.office.facts import Notes
 from api.office.gateway import Gateway
 from api.office.office import Office
 from api.office.subject import read_contacts
+from api.sets.committing import HeadCommitter
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import CertificateHeader
 from api.tokens.clients import Clients
@@ -122,6 +123,7 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
         signer = TokenSigner.load(settings.event_key_file)
         shelf = FileShelf(settings.state_dir / NAME, signer, ledger.origin)
         node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read, shelf))
+        node.committer = HeadCommitter(ledger, settings.set_file, settings.state_dir)
     return node
 
 

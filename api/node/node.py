@@ -10,13 +10,14 @@ from functools import partial
 from api.events.delivery import Push
 from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
+from api.events.trying import EndpointTests
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
 from api.node.bundling import Bundler
 from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
 from api.node.reconciling import Reporter
-from api.node.remits import remit_of
+from api.node.remits import check_order, remit_of
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
@@ -25,6 +26,7 @@ from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
 from api.registers.registration import Registering
+from api.sets.committing import HeadCommitter
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
 from api.tokens.clients import Clients
@@ -38,8 +40,10 @@ from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
+from ledger.entries.acts import Act
 from ledger.notes.policy import Policy
 from ledger.queries.events import EventQueries, Notice
+from ledger.queries.heads import HeadQueries
 from ledger.queries.remit import Remit
 from ledger.queries.witnessed import WitnessedQueries
 from ledger.storage.cosignatures import CosignatureStore
@@ -53,6 +57,7 @@ class Events:
     store: EventStore
     queries: EventQueries
     tokens: EventTokens
+    tests: EndpointTests = field(default_factory=EndpointTests)
 
     def sender(
         self,
@@ -113,6 +118,8 @@ class Node:
     """Likewise."""
     issuer: ReportIssuer | None = None
     """Likewise; None too when the settings leave reports to the operator."""
+    committer: HeadCommitter | None = None
+    """Likewise; it has nothing to do where this is no head log."""
     remits: Mapping[str, Remit] = field(default_factory=dict)
     """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None
@@ -135,6 +142,8 @@ class Node:
                 self.alerts.start()
             if self.issuer is not None:
                 self.issuer.start()
+            if self.committer is not None:
+                self.committer.start()
 
     def certificate_of(self, scope: Scope) -> Certificate | None:
         """The client certificate of a request, where the proxy tells of one. Raises InvalidClient."""
@@ -148,6 +157,15 @@ class Node:
     def remit_of(self, participant: str) -> Remit:
         """What it may see as a regulator."""
         return remit_of(self.remits, self.ledger.registry, participant)
+
+    def check_order(self, says: Act) -> None:
+        """What a regulator orders lies within what it is there for. Raises NotPermitted."""
+        check_order(self.remits, self.ledger.registry, says)
+
+    @property
+    def heads(self) -> HeadQueries:
+        """What this log says of its set, where it is a head log."""
+        return HeadQueries(self.ledger.store, self.witnessed)
 
     @property
     def models(self) -> ModelFolder:
@@ -193,6 +211,8 @@ class Node:
                 self.alerts.stop()
             if self.issuer is not None:
                 self.issuer.stop()
+            if self.committer is not None:
+                self.committer.stop()
             self.ledger.stop()
             leave_mark(self.settings, self.ledger.vkeys)
         else:

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     models_dir: Path = Path()
     """Folder of the models of risk, each under its hash (docs/risk.md); every node that serves needs those that are in force.
     Default: `models` in the state folder."""
+    set_file: Path = Path()
+    """Where the shards are reached of which this log is the head log (docs/sets.md). Default: `set.json` in the state folder;
+    «consent-ledger set add» writes it."""
     policy_file: Path | None = None
     """The tlog-policy enclosed in bundles. Default: this log's key, without witnesses."""
     monitors_file: Path | None = None
@@ -210,6 +213,7 @@ class Settings(BaseSettings):
             "operator_jwks_file": state / "operator.jwks.json",
             "highwater_dir": state / "highwater",
             "gateway_file": state / "gateway.json",
+            "set_file": state / "set.json",
             "models_dir": state / "models",
         }
         for name, value in fill.items():

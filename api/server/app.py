@@ -41,6 +41,7 @@ from api.routes import (
     partners,
     receipts,
     reconciliation,
+    sets,
     submissions,
     supervision,
     tokens,
@@ -52,6 +53,7 @@ from api.server.observing import Observed, note_security_event
 from api.server.openapi import Documentation
 from api.server.readers import ReadsOnlyLayer
 from api.server.tracing import RequestTraces
+from api.sets.committing import ShardFigures
 from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import STANDARDS
@@ -74,6 +76,7 @@ ROUTERS = (
     tokens.router,
     operations.router,
     witnesses.router,
+    sets.router,
     reconciliation.router,
     supervision.router,
     alerts.router,
@@ -128,6 +131,7 @@ def create_framework(node: Node) -> FastAPI:
         app.state.room,
         EventFigures(node.events.queries),
         ReconciliationFigures(node.ledger.reconciliation),
+        ShardFigures(node.ledger),
         *([AlertFigures(node.alerts)] if node.alerts is not None else []),
     )
     limits = RateLimits(

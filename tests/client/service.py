@@ -103,14 +103,21 @@ def _added(participant: str, signer: LocalSigner, use: str) -> dict[str, Any]:
 
 @contextmanager
 def running_service(
-    database_url: str, folder: Path, *, clock: Clock | None = None, **settings: Any
+    database_url: str,
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    origin: str = ORIGIN,
+    banks: Sequence[str] = ("bank-a",),
+    apps: Sequence[str] = ("app-1", "app-2"),
+    **settings: Any,
 ) -> Iterator[Service]:
     """A new log behind the real application, with one bank and two recipients. `clock`: what the log's time follows."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     quiet = {"index_interval_ms": 0}  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=port, **(quiet | settings))
-    initialise(chosen, ORIGIN, clock=clock)
+    initialise(chosen, origin, clock=clock)
     node = build_node(chosen, clock=clock)
     config = uvicorn.Config(create_app(node), port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
@@ -122,9 +129,10 @@ def running_service(
     started.set()
     try:
         service = Service(node, url)
-        service.join("bank-a", "holder")
-        service.join("app-1", "recipient")
-        service.join("app-2", "recipient")
+        for bank in banks:
+            service.join(bank, "holder")
+        for app in apps:
+            service.join(app, "recipient")
         yield service
     finally:
         server.should_exit = True

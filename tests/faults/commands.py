@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from api.cli.main import PLACES, loaded
 from ledger.catalogue import OPENS_UNDER
+from ledger.notes.keys import Ed25519NoteSigner
 from tests.keys import KeyPair
 from tests.registers.feeds import feed
 
@@ -35,6 +37,13 @@ class Place:
         path = self.folder / "key.jwk"
         path.write_text(json.dumps(KeyPair.generate("EdDSA", "some").jwk))
         return str(path)
+
+    def shard_origin(self) -> str:
+        return f"ledger.example/{self.name('shard')}"
+
+    def shard(self) -> str:
+        """The verifier key of a log that nobody serves."""
+        return Ed25519NoteSigner(self.shard_origin(), os.urandom(32)).vkey.format()
 
     def own(self) -> Path:
         """A participant's folder."""
@@ -121,6 +130,10 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ("key", "show"): [Run(_said())],
     ("key", "retire"): [Run(_said("--newer"))],  # the others know the older key only
     ("key", "compromised"): [Run(lambda place: [place.vkey, "--from-size", "999999999"], ends=(1,))],  # not reached
+    ("set", "add"): [Run(lambda place: [place.shard(), "http://127.0.0.1:9"])],
+    ("set", "place"): [Run(lambda place: [place.name("bank"), place.shard_origin()])],
+    ("set", "commit"): [Run(_said(), ends=(1,))],  # nobody answers there
+    ("set", "show"): [Run(_said())],
     ("kek", "rotate"): [Run(_said(), ends=(1,))],  # a server runs
     ("check",): [Run(_said())],
     # a log that opened under an older ruleset knows no alerts
@@ -246,6 +259,20 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
             ends=(1,),
         )
     ],
+    ("case", "hand-over"): [
+        Run(
+            lambda place: [
+                *(place.jwk(), "--as", str(place.own()), "--to", "other", "--disclosure", "0"),
+                *("--basis", "law", "--id", "case-1"),
+            ],
+            ends=(1,),
+            on_state=False,
+        )
+    ],
+    ("case", "receive"): [
+        Run(lambda place: [place.jwk(), "--as", str(place.own()), "--handover", "0"], ends=(1,), on_state=False)
+    ],
+    ("case", "list"): [_own()],
     ("partner", "invite"): [
         Run(lambda place: [place.name("app"), "--name", place.name("An App"), "--role", "recipient", "--by", "olaf"])
     ],
