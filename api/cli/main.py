@@ -94,6 +94,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "attestation": CommandPlace(
         "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
     ),
+    "case": CommandPlace("api.cli.cases", "cases", "Cases that one authority hands to another.", group=True),
     "datamap": CommandPlace(
         "api.cli.datamaps",
         "datamaps",

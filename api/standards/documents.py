@@ -65,6 +65,12 @@ def index() -> str:
         )
         + "\n\n"
         + _table(("standard", "versions"), rows)
+        + "\n\n## Clients that others have made\n"
+        + wrapped(
+            "`scripts/test-standards` generates clients from the official files and leaves them as they are. With a client "
+            "certificate each goes through a whole life: register, authorise in a browser, read through a bank's guard, end, "
+            "be refused. Then `consent-verify` judges the bundle: [what it shows](standards/clients.md)."
+        )
     )
 
 
