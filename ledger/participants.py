@@ -38,12 +38,14 @@ from ledger.documents import (
     ReconciliationReported,
     RulesetActivated,
 )
+from ledger.entries.case_acts import CaseAct, CaseHandOver
 from ledger.entries.declarations import Declaration, PurposeDefine
 from ledger.entries.keys import Verify, verifier_of
 from ledger.entries.leaf import declaration_chain
 from ledger.entries.partner_acts import PartnerAct
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
+from ledger.handovers import CaseHandovers
 from ledger.log_keys import LogKeys
 from ledger.orders import AttestationApproved, ConformanceCertified, OrderDocument
 from ledger.partners import Partners
@@ -120,6 +122,8 @@ class Registry:
     """What supervisors, holders and the operator have ordered."""
     partners: Partners = field(default_factory=Partners)
     """What partners have declared to each other."""
+    handovers: CaseHandovers = field(default_factory=CaseHandovers)
+    """Cases that one authority has handed to another."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""
     shards: ShardSet = field(default_factory=ShardSet)
@@ -239,13 +243,7 @@ class Registry:
             case PackIssued():
                 return changed
             case Disclosure() | EvidenceOpened():
-                if isinstance(document, Disclosure):
-                    self.participant(document.participant)
-                    if document.approved_by is not UNSET and self.ruleset < 3:
-                        raise InvalidInput("who opened evidence is told from ruleset 3 on", member="approved_by")
-                if document.to_index < document.from_index or document.to_index >= index:
-                    raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
-                return changed
+                return self._opened(changed, document, index)
             case AttestationApproved() | ConformanceCertified():
                 self._present(document.participant)
                 return replace(changed, partners=self.partners.after_document(document, index, time))
@@ -263,11 +261,32 @@ class Registry:
         if isinstance(says, PurposeDefine):
             limits = {name: getattr(says, name) for name in PurposeDefined.__struct_fields__ if name != "v"}
             return replace(self, size=index + 1)._define(PurposeDefined(**limits))
+        if isinstance(says, CaseAct):
+            if isinstance(says, CaseHandOver):
+                self._check_authority(principal, says.to)
+            handovers = self.handovers.after_declaration(principal, says, index, time)
+            return replace(self, size=index + 1, handovers=handovers)
         if isinstance(says, PartnerAct):
             partners = self.partners.after_declaration(principal, says, index, time)
             return replace(self, size=index + 1, partners=partners)
         declared = self.supervision.after_declaration(principal, says, index, time)
         return replace(self, size=index + 1, supervision=declared)
+
+    def _opened(self, changed: Registry, document: Disclosure | EvidenceOpened, index: int) -> Registry:
+        if isinstance(document, Disclosure):
+            self.participant(document.participant)
+            if document.approved_by is not UNSET and self.ruleset < 3:
+                raise InvalidInput("who opened evidence is told from ruleset 3 on", member="approved_by")
+            changed = replace(changed, handovers=self.handovers.after_disclosure(document.participant, index))
+        if document.to_index < document.from_index or document.to_index >= index:
+            raise InvalidInput("a disclosure covers entries that exist, in order", member="to_index")
+        return changed
+
+    def _check_authority(self, principal: str, to: str) -> None:
+        """A case goes to another authority. Raises NotFound, IllegalTransition."""
+        found = self.participant(to)
+        if to == principal or found.removed or "regulator" not in found.roles:
+            raise IllegalTransition("a case goes to another participant that is a regulator", member="to")
 
     def _define(self, purpose: PurposeDefined) -> Registry:
         if CATALOGUES[self.ruleset].highest_grade(purpose.permissions) is None:

@@ -66,7 +66,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "backup": CommandPlace("api.cli.backups", "backups", "Copy the log, then the key store, into a new folder"),
     "restore": CommandPlace("api.cli.backups", "backups", "Put a backup in place, with all servers stopped"),
     "export": CommandPlace("api.cli.exporting", "exports", "Write a bundle of the whole log for an auditor"),
-    "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoints, tiles, log keys."),
+    "publish": CommandPlace("api.cli.publishing", "publications", "Publish checkpoints, tiles and log keys."),
     "chainpoint": CommandPlace(
         "api.cli.exporting", "exports", "Print the proof of one entry in the form of Chainpoint v3."
     ),
@@ -94,6 +94,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "attestation": CommandPlace(
         "api.cli.partners", "attestations", "Licences, certificates, tests and contacts of participants.", group=True
     ),
+    "case": CommandPlace("api.cli.cases", "cases", "Cases that one authority hands to another.", group=True),
     "datamap": CommandPlace(
         "api.cli.datamaps",
         "datamaps",
@@ -116,17 +117,13 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
 
 
 class LazyCommands(TyperGroup):
-    """The commands of the table, in its order."""
+    """The commands of the table, in its order: name and help only, since whatever runs a command resolves it."""
 
-    @override
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(PLACES)
-
-    @override
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Its name and help only: whatever runs a command resolves it."""
-        place = PLACES.get(cmd_name)
-        return None if place is None else TyperCommand(name=cmd_name, help=place.help, rich_markup_mode=None)
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {
+            name: TyperCommand(name=name, help=place.help, rich_markup_mode=None) for name, place in PLACES.items()
+        }
 
     @override
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

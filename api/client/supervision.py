@@ -6,6 +6,7 @@ import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 from api.client.client import LedgerClient
@@ -172,6 +173,27 @@ class SupervisionClient:
         """Put its end on record."""
         return await self._say(
             "incident.close", "/incidents/close", incident_id=incident_id, text_hash=text.hash, reason=reason
+        )
+
+    async def hand_over(
+        self, handover_id: str, to: str, *, disclosure: int, pack: bytes, basis: str, scope: Mapping[str, str]
+    ) -> VerifiedReceipt:
+        """As the regulator that evidence was opened to by the entry `disclosure`: its file `pack` goes to another regulator."""
+        return await self._say(
+            "case.hand_over",
+            "/cases",
+            handover_id=handover_id,
+            to=to,
+            disclosure=disclosure,
+            pack_hash=b64u(sha256(pack).digest()),
+            basis=basis,
+            scope=scope,
+        )
+
+    async def receive(self, handover: int, pack: bytes) -> VerifiedReceipt:
+        """As the other regulator: sign for the file of the hand-over at this entry."""
+        return await self._say(
+            "case.receive", "/cases/receive", handover=handover, pack_hash=b64u(sha256(pack).digest())
         )
 
     async def define_purpose(self, code: str, permissions: Sequence[str], **limits: int) -> VerifiedReceipt:

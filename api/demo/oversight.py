@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.client import LedgerClient
+from api.client.supervision import KeptText, SupervisionClient
 from api.demo import audit
 from api.demo.past import QUALITY, REPORT, Past, reading
 from api.demo.recipient import DemoConnection
 from api.demo.servers import DemoFailed, command
 from api.demo.story import Tick
+from ledger.clock import SystemClock
 
 FREEZE: Final = "freeze-scraping"
+INCIDENT: Final = "scraping-of-our-customers"
+DETECTED_AGO: Final = 3_600
+"""Seconds: the first report is due in three hours."""
 STEPS: Final = 5
 PRICE: Final = 150_000
 """Thousandths of a haléř for each time that data is given out."""
@@ -56,6 +61,33 @@ async def freeze(state: Path, client: LedgerClient, connection: DemoConnection, 
     [known] = [one for one in told["freezes"] if one["freeze_id"] == FREEZE]
     tick()
     return Frozen(before.allowed, tuple(between.decision.reasons), after.allowed, known["index"], known["lifted_at"])
+
+
+@dataclass(frozen=True)
+class OpenIncident:
+    """What the bank whose customers were scraped has reported. `hours`: until its first report is due."""
+
+    name: str
+    consents: int
+    hours: int
+    at: int
+    running: int
+    """Clocks under which something is still due, and not late."""
+
+
+async def incident(bank: LedgerClient, recipient: str, affected: int) -> OpenIncident:
+    """The bank opens an incident about the scraping recipient and leaves it open: a supervisor finds its clocks running."""
+    detected = SystemClock().now() // 1000 - DETECTED_AGO
+    words = KeptText.of("One app read every consent ten times over within a minute.")
+    scope = {"holder": bank.participant, "recipient": recipient}
+    opened = await SupervisionClient(bank).open_incident(
+        INCIDENT, scope, kind="misuse", severity=2, detected_at=detected, affected_consents=affected, text=words
+    )
+    told: Any = await bank.read("/supervision/incidents")
+    [known] = [one for one in told["incidents"] if one["index"] == opened.index]
+    running = [one for one in known["clocks"] if one["delivered"] is None and not one["late"]]
+    hours = min(one["due"] for one in running) - detected - DETECTED_AGO if running else 0
+    return OpenIncident(known["incident_id"], known["affected_consents"], hours // 3_600, opened.index, len(running))
 
 
 async def report(state: Path, past: Past, csv: Path) -> dict[str, str]:

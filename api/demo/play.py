@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from api.client import ClientError
+from api.client.supervision import USUAL_CLOCKS
 from api.demo import alarms, audit, history, oversight, story, trial
 from api.demo.cast import RECIPIENTS, BankPlace, Cast, assemble, open_log
 from api.demo.doors import answering, doors, show_doors
@@ -101,6 +102,7 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
         histories = await _histories(stage, facts, cast)
         noticed = await _alerts(stage, cast, past, seen)
         counted = await _overseen(stage, facts, cast, past, state)
+        await _incident(stage, facts, cast, past, seen)
         month, scores = await _partners(stage, facts, cast, past, state)
         await _witnessed(stage, facts, cast)
         whole = await _audit(stage, facts, cast, seen, folder)
@@ -239,6 +241,17 @@ async def _overseen(stage: Stage, facts: ClosingTable, cast: Cast, past: Past, s
     told = stage.say("freeze.result", at=str(frozen.at), lifted=str(frozen.lifted_at), reason=", ".join(frozen.reasons))
     facts.add("freeze", told, good=frozen.stopped, seconds=stage.seconds)
     return await oversight.report(state, past, state.parent / "went-wrong.csv")
+
+
+async def _incident(stage: Stage, facts: ClosingTable, cast: Cast, past: Past, seen: story.StoryCounts) -> None:
+    """The bank whose customers were scraped reports it, and has hours left for what is due next."""
+    scraping = cast.recipients[-1]
+    living = [share.connection for share in seen.shares if share.connection.consent_id not in seen.revocations]
+    theirs = sum(one.bank == HOLDER and one.consent_id in scraping.connections for one in living)
+    affected = theirs + len(past.usual[scraping.client.participant])
+    opened = await oversight.incident(cast.banks[HOLDER].client, scraping.client.participant, affected)
+    told = stage.say("incident.result", name=opened.name, consents=opened.consents, hours=opened.hours)
+    facts.add("incident", told, good=opened.running == len(USUAL_CLOCKS))
 
 
 async def _partners(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from msgspec import UNSET
@@ -65,6 +66,10 @@ class GuardedAccess:
     def reference(self, account: str) -> str:
         """The reference under which the recipient knows an account of this access. Raises KeyError for another one."""
         return {own: reference for reference, own in self.accounts.items()}[account]
+
+    def short(self, account: str) -> str:
+        """The same in 32 letters and digits, for standards that allow no longer names (`short_reference`). Raises KeyError."""
+        return short_reference(self.reference(account))
 
     def within(self, rows: Iterable[Row], *, when: Callable[[Row], int]) -> Iterator[Row]:
         """Only rows of the window; `when` gives a row's time in seconds."""
@@ -144,6 +149,14 @@ class GuardedAccess:
         by_field = {name: MASKS[mask] for mask in self.masks if mask in asked for name in asked[mask]}
         hidden: dict[str, Any] = masked(record, by_field)
         return hidden
+
+
+def short_reference(reference: str) -> str:
+    """The short form of a reference, 32 hexadecimal digits: the first 16 bytes of its SHA-256.
+
+    The UK takes account ids of at most 40 characters, Brazil letters, digits and hyphens only; references have more.
+    """
+    return sha256(reference.encode()).hexdigest()[:32]
 
 
 def guarded(receipt: VerifiedReceipt, recipient: str, accounts: Mapping[str, str]) -> GuardedAccess:

@@ -30,7 +30,7 @@ from api.client.directory import Directory, StatementRefused
 from api.client.errors import ClientError, LedgerUnavailable, ReceiptRefused, RefusedByLedger
 from api.client.receipts import VerifiedReceipt, open_receipt
 from api.client.statements import Question, item_of
-from api.guard.access import GuardedAccess, guarded
+from api.guard.access import GuardedAccess, guarded, short_reference
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER, declared, describe
 from api.guard.mapped import MappedAnswers
 from api.guard.periods import free_after
@@ -119,8 +119,8 @@ class ConsentGuard:
     def __call__(self, *permissions: str, account: str | None = None) -> Guarded:
         """A dependency for a route that gives out data under exactly these permissions.
 
-        `account`: the path parameter that names one account by its reference; without it the route is about all accounts of
-        the statement. The dependency raises Refused.
+        `account`: the path parameter that names one account by its reference, or by that one's short form; without it the route
+        is about all accounts of the statement. The dependency raises Refused.
         """
         if not permissions:
             raise ValueError("a guarded route declares the permissions it needs")
@@ -190,7 +190,7 @@ class ConsentGuard:
             raise RefusedAccess("CONSENT_UNKNOWN")
         if proof is not None:
             await self._use(proof.number, self._clock.now(), proof.ends_at)
-        named = None if account is None else str(request.path_params[account])
+        named = None if account is None else _named(str(request.path_params[account]), held)
         question = await way.question(
             request,
             self._client,
@@ -251,7 +251,7 @@ class ConsentGuard:
             raise RefusedAccess("CONSENT_UNKNOWN")
         asked = item.accounts or tuple(sorted(held))
         if account is not None:
-            named = str(request.path_params[account])
+            named = _named(str(request.path_params[account]), held)
             if named not in asked:
                 raise RefusedAccess("REQUEST_MISMATCH", "the statement is about another account than the address")
             asked = (named,)
@@ -323,6 +323,13 @@ class ConsentGuard:
         except MemoryUnavailable as error:
             log.exception("the memory of used decisions cannot be asked")
             raise RefusedAccess("LEDGER_UNAVAILABLE", "the bank cannot tell whether the decision was used") from error
+
+
+def _named(said: str, held: Mapping[str, str]) -> str:
+    """The reference that an address names, by itself or by its short form; as it came where it is none of the consent's."""
+    if said in held:
+        return said
+    return next((reference for reference in held if short_reference(reference) == said), said)
 
 
 def _refusal_of(error: RefusedByLedger) -> RefusedAccess:

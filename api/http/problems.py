@@ -116,8 +116,10 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     ),
     errors.NotPermitted: Problem(
         403, "not-permitted", "Not permitted to this participant",
-        "The participant is suspended, or does not have the role that this act needs. Nothing was recorded.",
-        "A suspended participant may still do what only reduces sharing. For anything else, speak to the operator.",
+        "The participant is suspended, does not have the role that this act needs, or is a regulator that orders more than it "
+        "is there for. Nothing was recorded.",
+        "A suspended participant may still do what only reduces sharing. A regulator names in `scope` what the message says. "
+        "For anything else, speak to the operator.",
     ),
     errors.Unavailable: Problem(
         503, "unavailable", "Not available now",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -14,6 +14,7 @@ from api.http.answers import Answers
 from api.http.refusals import BadRequest, PathMismatch, TooLarge
 from api.http.wire import Reply, Visit
 from ledger.app import Ledger
+from ledger.entries.acts import Act
 from ledger.entries.statement import STATEMENT_LIMIT
 from ledger.planning.commands import Recorded, RecordedBatch, SubmitStatement
 from ledger.receipts import batch_receipts, receipt_bytes
@@ -132,18 +133,22 @@ def prepare(ledger: Ledger, address: Address, body: bytes) -> SubmitStatement:
     return command
 
 
-async def submit(ledger: Ledger, address: Address, body: bytes, visit: Visit) -> Reply:
+async def submit(
+    ledger: Ledger, address: Address, body: bytes, visit: Visit, check: Callable[[Act], None] = lambda _: None
+) -> Reply:
     """Record a submission and wait for its commit: 201 with receipts; 200 for a repeat, which is told where its entries are.
 
     A repeat is answered from what was submitted and their indexes alone. Whoever has a copy of a statement can submit it
     again (a proxy from its log, a recipient from its consent's history): receipts are for those who prove who they are.
-    Raises what `prepare` and the rules raise; Unavailable when the database does not answer.
+    `check`: what else this node asks of a statement that was read. Raises what it, `prepare` and the rules raise;
+    Unavailable when the database does not answer.
     """
     if address.limit == SINGLE_LIMIT:
         command = prepare(ledger, address, body)
     else:  # a thousand items are read and hashed: not on the event loop
         command = await asyncio.to_thread(prepare, ledger, address, body)
     visit.client = command.statement.payload.iss  # by its signature
+    check(command.statement.payload)
     answer = await Answers.of(ledger).to(command)  # bounded by the database's own time limits
     if isinstance(answer, Repeated):
         visit.index = answer.indexes[0]

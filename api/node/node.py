@@ -10,13 +10,14 @@ from functools import partial
 from api.events.delivery import Push
 from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
+from api.events.trying import EndpointTests
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
 from api.node.bundling import Bundler
 from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
 from api.node.reconciling import Reporter
-from api.node.remits import remit_of
+from api.node.remits import check_order, remit_of
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
@@ -39,6 +40,7 @@ from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
 from api.witness.asking import WitnessAsker
 from ledger.app import Ledger
+from ledger.entries.acts import Act
 from ledger.notes.policy import Policy
 from ledger.queries.events import EventQueries, Notice
 from ledger.queries.heads import HeadQueries
@@ -55,6 +57,7 @@ class Events:
     store: EventStore
     queries: EventQueries
     tokens: EventTokens
+    tests: EndpointTests = field(default_factory=EndpointTests)
 
     def sender(
         self,
@@ -154,6 +157,10 @@ class Node:
     def remit_of(self, participant: str) -> Remit:
         """What it may see as a regulator."""
         return remit_of(self.remits, self.ledger.registry, participant)
+
+    def check_order(self, says: Act) -> None:
+        """What a regulator orders lies within what it is there for. Raises NotPermitted."""
+        check_order(self.remits, self.ledger.registry, says)
 
     @property
     def heads(self) -> HeadQueries:

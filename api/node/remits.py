@@ -9,9 +9,12 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from ledger.entries.acts import Act, AssessmentRequire, FreezeOrder
 from ledger.entries.fields import Country, ParticipantId
+from ledger.entries.payload import acting_for
 from ledger.errors import InvalidInput, NotFound
 from ledger.participants import Registry
+from ledger.planning.declared import is_about_itself
 from ledger.queries.alerts import Seat
 from ledger.queries.remit import Remit
 
@@ -61,6 +64,15 @@ def _remit(path: Path, name: str, one: _Stored, known: Mapping[str, frozenset[st
 def remit_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -> Remit:
     """What this participant may see as a regulator. An auditor, who reads the whole log, sees all."""
     return Remit() if registry.has_role(participant, "auditor") else remits.get(participant, Remit())
+
+
+def check_order(remits: Mapping[str, Remit], registry: Registry, says: Act) -> None:
+    """A regulator orders for no consent that it is not there for, even if as an auditor it sees all. Raises NotPermitted."""
+    if not isinstance(says, FreezeOrder | AssessmentRequire):
+        return
+    principal = acting_for(says.iss, says.on_behalf_of)
+    if not (isinstance(says, FreezeOrder) and is_about_itself(says, principal, registry)):
+        remits.get(principal, Remit()).check_order(says.scope)
 
 
 def seat_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -> Seat | None:

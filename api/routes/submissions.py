@@ -136,6 +136,10 @@ ACT_ROUTES: Final = (
     _declared("incident.close", "/incidents/close", "Close an incident", "By who opened it."),
     _declared("purpose.define", "/purposes", "Define a purpose",
               "By a regulator, with the same effect as the operator's `purpose.defined`.", "invalid-input"),
+    _declared("case.hand_over", "/cases", "Hand a case to another authority",
+              "By a regulator to whom evidence was opened: to whom its file goes, the file's hash, the legal basis."),
+    _declared("case.receive", "/cases/receive", "Sign for a case",
+              "By the regulator that it was handed to: with the hash of the very file."),
     _partner("attestation.give", "/attestations", "Attest a licence, a certificate, a test, a contact",
              "By any participant, of itself: the hash of the document, who issued it, until when it counts."),
     _partner("attestation.withdraw", "/attestations/withdraw", "Withdraw an attestation", "By who gave it."),
@@ -169,7 +173,7 @@ def _register(route: ActRoute) -> None:
     async def post(request: Request, node: NodeHere, consent_id: str | None = None) -> Response:
         data = await read_body(request.scope, request.receive, route.limit)
         address = Address(route.act, consent_id, route.limit)
-        return (await submit(node.ledger, address, data, visit_of(request.scope))).response()
+        return (await submit(node.ledger, address, data, visit_of(request.scope), node.check_order)).response()
 
     async def post_without_id(request: Request, node: NodeHere) -> Response:
         return await post(request, node)

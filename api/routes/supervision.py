@@ -102,6 +102,26 @@ class IncidentReply(Struct, frozen=True):
     closed_at: int | None
 
 
+class HandoverReply(Struct, frozen=True):
+    """A case that `author` handed to `to`; `received_at`: the entry by which that one signed for it."""
+
+    author: str
+    to: str
+    handover_id: str
+    basis: str
+    disclosure: int
+    scope: dict[str, str]
+    pack_hash: str
+    index: int
+    received_at: int | None
+
+
+class HandoversReply(Struct, frozen=True):
+    """Cases that were handed over, the last one first."""
+
+    handovers: list[HandoverReply]
+
+
 class IncidentsReply(Struct, frozen=True):
     """Incidents that the caller may see, the last one first."""
 
@@ -192,6 +212,37 @@ def get_incidents(node: NodeHere, caller: CallerHere) -> Response:
     supervision = node.ledger.registry.supervision
     remit = node.remit_of(caller.id) if _supervises(node, caller) else None
     return _reply(IncidentsReply(_incidents(supervision, SystemClock().now(), caller.id, remit)))
+
+
+@serve(
+    router,
+    "GET",
+    "/supervision/cases",
+    access=READ,
+    tag="supervision",
+    summary="Cases that were handed over",
+    answers={200: answer("What was handed to whom, and what was signed for", schema="Handovers")},
+)
+def get_cases(node: NodeHere, caller: CallerHere) -> Response:
+    """Both authorities see a hand-over; auditors see all."""
+    registry = node.ledger.registry
+    sees_all = registry.has_role(caller.id, "auditor")
+    found = [
+        HandoverReply(
+            each.author,
+            each.says.to,
+            each.says.handover_id,
+            each.says.basis,
+            each.says.disclosure,
+            _scope(each.says.scope),
+            each.says.pack_hash,
+            each.index,
+            each.received_at,
+        )
+        for each in registry.handovers.handed.values()
+        if sees_all or caller.id in (each.author, each.says.to)
+    ]
+    return _reply(HandoversReply(found[::-1]))
 
 
 def _incidents(supervision: Supervision, now: int, viewer: str, remit: Remit | None) -> list[IncidentReply]:

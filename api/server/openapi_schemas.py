@@ -18,7 +18,7 @@ from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.partners import AttestationsReply, MapsReply, TariffsReply
 from api.routes.reconciliation import FindingsReply
-from api.routes.supervision import AssessmentsReply, FreezesReply, IncidentsReply
+from api.routes.supervision import AssessmentsReply, FreezesReply, HandoversReply, IncidentsReply
 from api.routes.usage import UsageCountReply, UsagesReply
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome
 from ledger.queries.completeness import Completeness
@@ -53,6 +53,7 @@ _RENAMED: Final = {
     "AssessmentsReply": "Assessments",
     "AssessmentReply": "Assessment",
     "RequirementReply": "Requirement",
+    "HandoversReply": "Handovers",
     "IncidentsReply": "Incidents",
     "IncidentReply": "Incident",
     "ClockReply": "IncidentClock",
@@ -219,6 +220,7 @@ def schemas() -> dict[str, Any]:
         FindingsReply,
         FreezesReply,
         AssessmentsReply,
+        HandoversReply,
         IncidentsReply,
         AlertsReply,
         AttestationsReply,

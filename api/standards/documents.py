@@ -35,7 +35,8 @@ def page(standard: str) -> str:
     ]
     for table in said.tables:
         rows = [(f"`{name}`", what) for name, what in table.rows.items()]
-        parts.append(f"## {table.title}\nOfficial list: {table.official}.\n\n" + _table(("what", "here"), rows))
+        listed = wrapped(f"Official list: {table.official}.")
+        parts.append(f"## {table.title}\n{listed}\n\n" + _table(("what", "here"), rows))
     return "\n\n".join(parts) + "\n"
 
 
@@ -65,6 +66,12 @@ def index() -> str:
         )
         + "\n\n"
         + _table(("standard", "versions"), rows)
+        + "\n\n## Clients that others have made\n"
+        + wrapped(
+            "`scripts/test-standards` generates clients from the official files and leaves them as they are. With a client "
+            "certificate each goes through a whole life: register, authorise in a browser, read through a bank's guard, end, "
+            "be refused. Then `consent-verify` judges the bundle: [what it shows](standards/clients.md)."
+        )
     )
 
 

@@ -14,6 +14,8 @@ LATEST_SECOND: Final = 9_999_999_999
 """The last second that terms can name; in the year 2286."""
 LATEST_YEAR: Final = 2286
 _ACCEPTED: Final = frozenset({"*/*", "application/*", "application/json"})
+CONSENT_URN: Final = "urn:consent-ledger:"
+"""Before a consent's id, for a standard whose ids are URNs (Brazil)."""
 
 
 def is_uuid(text: str) -> bool:

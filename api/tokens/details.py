@@ -93,6 +93,14 @@ def actions_of(permissions: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(allowed))
 
 
+def all_of(permissions: Iterable[str]) -> tuple[str, ...]:
+    """What a token is good for that was not narrowed to actions, sorted: all that its consent permits. Some of it (offers,
+    Brazil's list of resources) has no action."""
+    held = set(permissions) | set(permissions_of(actions_of(permissions)))
+    held |= {permission.removesuffix("Detail") + _BASIC for permission in held if permission.endswith("Detail")}
+    return tuple(sorted(held))
+
+
 _STRICT: Final = frozenset({"read_transactions"})
 
 

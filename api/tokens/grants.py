@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.http.refusals import BadRequest
-from api.tokens.details import ERROR, TYPE, AccountInformation, actions_of, granted
+from api.tokens.details import ERROR, TYPE, AccountInformation, actions_of, all_of, granted
 from ledger.consent.state import Consent, Status
 from ledger.errors import NotFound
 from ledger.participants import Registry
@@ -31,6 +31,8 @@ class BoundTo:
     details: list[dict[str, Any]]
     ends_at: int
     """Seconds; 0 = open-ended."""
+    whole: bool = False
+    """Good for all that the consent permits: it was not narrowed to actions."""
 
 
 class Grants:
@@ -57,6 +59,7 @@ class Grants:
             list(asked.locations) or [consent.terms.holder],
             [granted(asked, consent.terms.permissions, consent.consent_id)],
             consent.terms.expires_at,
+            not asked.actions,
         )
 
     def is_active(self, client: str, consent_id: str, now: float) -> bool:
@@ -66,7 +69,7 @@ class Grants:
 
     def claims(self, viewer: str, grant_id: str, version: int | None, now: float) -> dict[str, Any] | None:
         """The members that introspection adds for a party of an active consent (RFC 7662 §2.2); None when the token is
-        inactive for it.
+        inactive for it. `permissions` are all that the consent permits.
 
         An access token is of one version, a refresh token of none (None): when the customer has agreed to an amendment, access
         tokens of the version before are over.
@@ -74,7 +77,8 @@ class Grants:
         consent = self._active(viewer, grant_id, now)
         if consent is None or version not in (None, consent.version):
             return None
-        said: dict[str, Any] = {"grant_id": grant_id, "sub": consent.subject}
+        permissions = list(all_of(consent.terms.permissions))
+        said: dict[str, Any] = {"grant_id": grant_id, "permissions": permissions, "sub": consent.subject}
         if consent.terms.standard == CDR:
             said["cdr_arrangement_id"] = grant_id
             if consent.terms.expires_at:

@@ -78,8 +78,10 @@ class Introspection:
         bound = self._grants.claims(asker, claims["grant_id"], claims["consent_version"], now)
         if bound is None or (asker == owner and "cdr_arrangement_id" in bound):
             return INACTIVE  # CDR: no recipient is told of access tokens; the holder's own server must ask
-        actions = [action for detail in claims["authorization_details"] for action in detail["actions"]]
-        return said | bound | {"permissions": list(permissions_of(actions))}
+        if claims.get("whole") is not True:
+            actions = [action for detail in claims["authorization_details"] for action in detail["actions"]]
+            bound["permissions"] = list(permissions_of(actions))
+        return said | bound
 
     def _refresh(self, token: str, asker: str, now: float) -> dict[str, Any]:
         """A refresh token, for its own client: `exp` is the end of the sharing, where it has one (CDR)."""
@@ -87,6 +89,7 @@ class Introspection:
         bound = self._grants.claims(asker, grant.grant_id, None, now)
         if bound is None:
             return INACTIVE
+        del bound["permissions"]  # of access tokens
         ends = bound.pop("sharing_expires_at", None)
         said = {"active": True, "client_id": asker, "iss": self._issuer, "token_type": "refresh_token", **bound}
         return said | ({"exp": ends} if ends else {})

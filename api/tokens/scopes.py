@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from ledger.participants import Registry
@@ -95,6 +96,17 @@ SCOPES: Final[dict[str, str]] = {
     "reconciliation:read": "Read what reconciliation found about one's own consents; a regulator: about all",
     "supervision:read": "Read freezes, requirements, and one's own assessments and incidents; regulators and auditors: all",
 }
+
+WORDED: Final[dict[str, frozenset[str]]] = {
+    "accounts": frozenset({"consents:read", "consents:write"}),
+    "consents": frozenset({"consents:read", "consents:write"}),
+}
+"""Scopes as outward standards name them (UK: `accounts`, Brazil: `consents`), and what each stands for here."""
+
+
+def in_our_words(scopes: Iterable[str]) -> frozenset[str]:
+    """The same scopes with those of outward standards in the words of this ledger."""
+    return frozenset[str]().union(*(WORDED.get(scope, {scope}) for scope in scopes))
 
 
 def scopes_of(client: str, registry: Registry) -> frozenset[str]:

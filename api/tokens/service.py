@@ -25,7 +25,7 @@ from api.tokens.grants import BoundTo, Grants
 from api.tokens.jwt import BadToken
 from api.tokens.keys import ALGORITHMS, TokenSigner
 from api.tokens.once import Once
-from api.tokens.scopes import SCOPES, scopes_of
+from api.tokens.scopes import SCOPES, WORDED, in_our_words, scopes_of
 from ledger.canonical import b64u
 from ledger.participants import Registry
 
@@ -102,7 +102,7 @@ class TokenService:
             "revocation_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "dpop_signing_alg_values_supported": list(ALGORITHMS),
-            "scopes_supported": sorted(SCOPES),
+            "scopes_supported": sorted({*SCOPES, *WORDED}),
             "service_documentation": f"{self._issuer}/docs",
             **(self._pushed() if self._code_flow else {}),
             **({"registration_endpoint": f"{self._issuer}/oauth/register"} if self._registration else {}),
@@ -154,9 +154,10 @@ class TokenService:
     def _for_ledger(
         self, client: Authenticated, asked: Mapping[str, str], bound: Binding, now: float
     ) -> dict[str, Any]:
-        """A token for this ledger's own routes: its scopes are what the client's roles allow."""
+        """A token for this ledger's own routes: its scopes are what the client's roles allow. The answer names them in this
+        ledger's words, which differ from a standard's (RFC 6749 §5.1)."""
         allowed = scopes_of(client.id, self._registry())
-        wanted = frozenset(asked["scope"].split()) if "scope" in asked else allowed
+        wanted = in_our_words(asked["scope"].split()) if "scope" in asked else allowed
         if not wanted or not wanted <= allowed:
             raise BadRequest(
                 f"the scopes of this client are: {' '.join(sorted(allowed)) or 'none'}",
@@ -224,6 +225,7 @@ class TokenService:
             "authorization_details": grant.details,
             "consent_version": grant.version,
             "grant_id": grant.grant_id,
+            "whole": grant.whole,
             **more,
         }
         return {

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from api.client.signing import load_signer
 from api.client.statements import StatementMaker
+from api.node.remits import check_order
 from api.web.desk import Desk
 from api.web.waiting import record_soon
 from ledger.clock import Clock
@@ -57,5 +58,7 @@ def declare(desk: Desk, act: str, **members: Any) -> Recorded:
     if maker is None:
         raise NotPermitted("nobody signs here for this participant: sign where the key is, and submit the statement")
     ledger = desk.office.ledger
-    [recorded] = record_soon(ledger, ledger.prepare(maker.make(act, **members).text))
+    prepared = ledger.prepare(maker.make(act, **members).text)
+    check_order(desk.office.remits, ledger.registry, prepared.statement.payload)
+    [recorded] = record_soon(ledger, prepared)
     return recorded

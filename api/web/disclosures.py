@@ -7,9 +7,11 @@ that touches an entry of theirs: on the connection, in its history, on the recei
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
+from ledger.handovers import CaseHandover, CaseHandovers
 from ledger.queries.overview import OverviewQueries, PublicDocument
 from ledger.queries.records import RecordQueries
 
@@ -28,6 +30,8 @@ class Opened:
     case: str
     first: int
     last: int
+    passed: tuple[CaseHandover, ...] = ()
+    """To whom its file was handed since."""
 
     def covers(self, index: int) -> bool:
         """Whether that entry's evidence was in it."""
@@ -41,8 +45,10 @@ class Disclosures:
     them, which are few.
     """
 
-    def __init__(self, overview: OverviewQueries) -> None:
+    def __init__(self, overview: OverviewQueries, handovers: Callable[[], CaseHandovers]) -> None:
+        """`handovers`: all that are on record now."""
         self._overview = overview
+        self._handovers = handovers
         self._lock = threading.Lock()
         self._known: tuple[Opened, ...] = ()
         self._seen = -1
@@ -54,7 +60,10 @@ class Disclosures:
             if newest and newest[0].index > self._seen:
                 self._known = (*self._read(newest[0].index + 1), *self._known)
                 self._seen = newest[0].index
-            return self._known
+            handovers = self._handovers()
+            if not handovers.handed:
+                return self._known
+            return tuple(replace(one, passed=tuple(handovers.of_disclosure(one.index))) for one in self._known)
 
     def _read(self, before: int) -> list[Opened]:
         found: list[Opened] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.entries.access_acts import AccessBatch, AccessItem, AccessLeg, AccessRequest
+from ledger.entries.case_acts import CaseHandOver, CaseReceive
 from ledger.entries.consent_acts import (
     ConsentAcknowledge,
     ConsentAct,
@@ -65,6 +66,8 @@ __all__ = [
     "AssessmentWaive",
     "AttestationGive",
     "AttestationWithdraw",
+    "CaseHandOver",
+    "CaseReceive",
     "ConsentAcknowledge",
     "ConsentAct",
     "ConsentAmend",
@@ -125,6 +128,8 @@ ACTS: Final[dict[str, type[Act]]] = {
     "assessment.waive": AssessmentWaive,
     "attestation.give": AttestationGive,
     "attestation.withdraw": AttestationWithdraw,
+    "case.hand_over": CaseHandOver,
+    "case.receive": CaseReceive,
     "consent.acknowledge": ConsentAcknowledge,
     "consent.amend": ConsentAmend,
     "consent.authorise": ConsentAuthorise,
@@ -163,7 +168,7 @@ ACTS: Final[dict[str, type[Act]]] = {
 }
 
 _FAMILIES_OF_3: Final = frozenset(
-    {"alert", "assessment", "attestation", "freeze", "incident", "map", "purpose", "risk", "tariff", "usage"}
+    {"alert", "assessment", "attestation", "case", "freeze", "incident", "map", "purpose", "risk", "tariff", "usage"}
 )
 SINCE_RULESET_3: Final = frozenset(act for act in ACTS if act.partition(".")[0] in _FAMILIES_OF_3) | {
     "consent.acknowledge",

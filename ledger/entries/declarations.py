@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ledger.entries.case_acts import CaseAct
 from ledger.entries.fields import (
     Bytes16,
     Bytes32,
@@ -273,6 +274,7 @@ Declaration = (
     | IncidentUpdate
     | IncidentClose
     | PurposeDefine
+    | CaseAct
     | PartnerAct
 )
 """All of them; each is recorded in its participant's own chain."""

@@ -29,6 +29,8 @@ _DECLARERS: Final[dict[str, tuple[str, ...]]] = {
     "alert.decide": ("holder", "recipient", "regulator"),
     "assessment.record": ("holder",),
     "assessment.require": ("regulator",),
+    "case.hand_over": ("regulator",),
+    "case.receive": ("regulator",),
     "incident.open": ("holder", "recipient", "regulator", "technology-provider"),
     "map.publish": ("holder",),
     "purpose.define": ("regulator",),
@@ -46,9 +48,7 @@ _NO_LONGER_ASSERTED: Final = frozenset({"REGION_NOT_CONSENTED", "RISK_BLOCKED"})
 def check_declarer(says: Act, principal: str, registry: Registry) -> None:
     """The principal of a declaration has a role for it. Raises NotPermitted."""
     if isinstance(says, FreezeOrder):
-        own = (("holder", says.scope.holder), ("recipient", says.scope.recipient))
-        about_itself = any(party == principal and registry.has_role(principal, role) for role, party in own)
-        if not about_itself and not registry.has_role(principal, "regulator"):
+        if not is_about_itself(says, principal, registry) and not registry.has_role(principal, "regulator"):
             raise NotPermitted(
                 f"{principal!r} may freeze what it holds or receives itself (scope.holder, scope.recipient); more than "
                 "that is for a regulator",
@@ -58,6 +58,12 @@ def check_declarer(says: Act, principal: str, registry: Registry) -> None:
     roles = _DECLARERS.get(says.act)
     if roles is not None and not any(registry.has_role(principal, role) for role in roles):
         raise NotPermitted(f"{says.act} needs one of the roles {', '.join(roles)}, which {principal!r} does not have")
+
+
+def is_about_itself(says: FreezeOrder, principal: str, registry: Registry) -> bool:
+    """Whether somebody freezes what it holds or receives itself, for which no regulator is needed."""
+    own = (("holder", says.scope.holder), ("recipient", says.scope.recipient))
+    return any(party == principal and registry.has_role(principal, role) for role, party in own)
 
 
 def check_ruleset_3(says: Act, registry: Registry) -> None:

@@ -18,13 +18,12 @@ from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import Kind, consent_chain
-from ledger.entries.partner_acts import TariffAccept, TariffEnd, TariffOffer, UsageAnswer, UsageState
-from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import LedgerError, NotFound
 from ledger.kept import Kept
 from ledger.merkle.tiles import KnownTiles
 from ledger.planning.commands import Proved, Recorded
+from ledger.queries.concerned import concerns
 from ledger.queries.tree import Prover, answered, first_checkpoints_with, refuse_what_is_coming
 from ledger.storage.asking import ENTRIES, among, select_in
 from ledger.storage.horizon import confirmed_size
@@ -34,19 +33,6 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.keystore import KeyStore
 
 PAGE_LIMIT = 500
-TOLD_TO_ALL: Final = frozenset(
-    {
-        "assessment.require",
-        "assessment.waive",
-        "attestation.give",
-        "attestation.withdraw",
-        "freeze.lift",
-        "freeze.order",
-        "map.publish",
-        "purpose.define",
-    }
-)
-"""Declarations that every participant may read: they say what it may do."""
 _SIGNED_BY_CUSTOMER: Final = b'{"act":"consent.authorise","assertion":'
 """How the evidence of an authorisation begins that carries the customer's passkey assertion (CL-JSON: one spelling)."""
 
@@ -251,7 +237,7 @@ class RecordQueries:
         if row.kind == Kind.SUBJECT:
             return self._says(row, lambda says: says.on_behalf_of == viewer)
         if row.kind == Kind.PARTICIPANT:
-            return self._says(row, lambda says: self._concerns(says, viewer))
+            return self._says(row, lambda says: concerns(says, viewer, self._declared))
         if row.kind != Kind.CONSENT:
             return False
         consent = parties.get(row.chain)
@@ -260,25 +246,6 @@ class RecordQueries:
         return bool(
             viewer == consent.holder or (viewer == consent.recipient and self._is_between_parties(row, consent))
         )
-
-    def _concerns(self, says: Act, viewer: str) -> bool:
-        """Whether a declaration is for this participant to read (docs/spec/ruleset-3.md, 9; partners.md, 8)."""
-        if says.act in TOLD_TO_ALL or says.on_behalf_of == viewer:
-            return True
-        match says:
-            case TariffOffer():
-                return says.recipient in ("", viewer)
-            case UsageState():
-                return says.recipient == viewer
-            case TariffAccept() | TariffEnd() | UsageAnswer():
-                about = self._declared(says.statement if isinstance(says, UsageAnswer) else says.offer)
-                if about is None:
-                    return False
-                author = acting_for(about.iss, about.on_behalf_of)
-                ended_for_all = isinstance(says, TariffEnd) and acting_for(says.iss, says.on_behalf_of) == author
-                return viewer == author or (ended_for_all and getattr(about, "recipient", None) in ("", viewer))
-            case _:
-                return False
 
     def _declared(self, index: int) -> Act | None:
         """The content of the declaration at `index`, if it can still be read."""

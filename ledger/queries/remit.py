@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ledger.entries.leaf import declaration_chain
+from ledger.entries.scope import Scope
+from ledger.errors import NotPermitted
 from ledger.storage.tables import consents, entries
 
 Dims = Mapping[str, Sequence[str]]
@@ -55,7 +57,7 @@ class Remit(Struct, frozen=True, forbid_unknown_fields=True):
 
     def may_touch(self, author: str, holder: object, recipient: object) -> bool:
         """Whether what `author` says of a scope is theirs to see: by one whom they name, or about what may be a consent of
-        theirs. A member of a scope that is no text names nobody."""
+        theirs. A member of a scope that is not text names nobody."""
         if not self.is_limited or author in self.named:
             return True
         for mine, name in ((self.holders, holder), (self.recipients, recipient)):
@@ -63,6 +65,26 @@ class Remit(Struct, frozen=True, forbid_unknown_fields=True):
                 return False
         both = isinstance(holder, str) and isinstance(recipient, str)
         return not (self.within and both and self.within.isdisjoint((str(holder), str(recipient))))
+
+    def check_order(self, scope: Scope) -> None:
+        """No consent outside it can match this scope. Raises NotPermitted, which says what the scope must name."""
+        named = {one for one in (scope.holder, scope.recipient) if one is not UNSET}
+        for mine, member, value in (
+            (self.holders, "holder", scope.holder),
+            (self.recipients, "recipient", scope.recipient),
+        ):
+            if mine and value not in mine:
+                raise NotPermitted(
+                    f"this regulator is there for some {member}s only: the scope of its order names one of them as "
+                    f"`{member}`",
+                    member="scope",
+                )
+        if self.within and self.within.isdisjoint(named):
+            raise NotPermitted(
+                "this regulator is there for some jurisdictions only: the scope of its order names as `holder` or as "
+                "`recipient` a participant that the operator counts among them",
+                member="scope",
+            )
 
     def consents(self) -> ColumnElement[bool]:
         """The condition on rows of consents."""

@@ -113,6 +113,8 @@ OPEN = {
             "incidents",
             "incidents/update",
             "incidents/close",
+            "cases",
+            "cases/receive",
             "purposes",
             "blocks",
             "blocks/end",

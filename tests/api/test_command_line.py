@@ -74,9 +74,10 @@ def test_help_is_plain_text_in_a_terminal_too() -> None:
 
 
 def test_a_name_that_is_not_a_command_is_answered_with_the_nearest() -> None:
-    wrong = CliRunner().invoke(app, ["participants"])
-    assert wrong.exit_code == USAGE
-    assert "participant" in wrong.stderr
+    for words, nearest in ((["doctr"], "doctor"), (["partcipant"], "participant"), (["participant", "ad"], "add")):
+        wrong = CliRunner().invoke(app, words)
+        assert wrong.exit_code == USAGE
+        assert f"Did you mean '{nearest}'" in wrong.stderr
 
 
 def test_the_version_is_told_in_both_ways() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,12 +12,20 @@ from api.cli.main import app
 from ledger.canonical import b64u
 from ledger.catalogue import OPENS_UNDER
 from ledger.documents import activation
+from ledger.queries.remit import Remit
 from tests.api.service import Service
 from tests.world import Party, World
 
 HASH = b64u(bytes(32))
 CONSENT = "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11"
 OFFICERS = ("--approved-by", "officer-1", "--approved-by", "officer-2")
+
+
+REMITS: Final = {
+    "holder": Remit(holders=frozenset({"bank-b"})),
+    "recipient": Remit(recipients=frozenset({"tpp-2"})),
+    "jurisdiction": Remit(within=frozenset({"bank-b", "tpp-2"})),
+}
 
 
 @pytest.fixture
@@ -139,6 +147,51 @@ def state(tmp_path: Path, engine_url: str, monkeypatch: pytest.MonkeyPatch) -> P
 
 def run(state: Path, *words: str) -> Result:
     return CliRunner().invoke(app, [*words, "--state", str(state)])
+
+
+@pytest.mark.parametrize("kind", sorted(REMITS))
+def test_a_regulator_orders_only_for_whom_it_is_there(supervised: Service, kind: str) -> None:
+    service, world = supervised, supervised.world
+    bank, app = world.holder("bank-b"), world.recipient("tpp-2")
+    regulator = world.join("fca", "regulator")
+    service.node.remits = {"fca": REMITS[kind]}
+    consent = world.active_consent(app, bank)
+    size = service.size
+    wide: list[dict[str, str]] = [
+        {},
+        {"country": "GB"},
+        {"purpose": "budgeting"},
+        {"holder": "bank-a"},
+        {"recipient": "tpp-1"},
+        {"holder": "bank-a", "recipient": "tpp-1"},
+    ]
+    wide += [{"holder": "bank-b"}] if kind == "recipient" else []
+    wide += [{"recipient": "tpp-2"}] if kind == "holder" else []
+    for scope in wide:
+        refused = service.http.post("/supervision/freezes", json=order(world, regulator, scope=scope))
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (403, "not-permitted"), scope
+        assert refused.json()["member"] == "scope"
+        assert "there for" in refused.json()["detail"]
+        said = regulator.sign("assessment.require", requirement_id="r-1", reason="test", scope=scope)
+        refused = service.http.post("/supervision/assessments/require", json={"statement": said})
+        assert refused.status_code == 403, scope
+    assert service.size == size, "nothing was recorded"
+    [allowed] = world.record(app.access(consent))
+    assert allowed.outcome.reasons == ()  # type: ignore[union-attr]
+    mine = {"holder": "bank-b", "recipient": "tpp-2"}
+    assert service.http.post("/supervision/freezes", json=order(world, regulator, scope=mine)).status_code == 201
+    [denied] = world.record(app.access(consent))
+    assert denied.outcome.reasons == ("FROZEN",)  # type: ignore[union-attr]
+
+
+def test_neither_an_auditors_eyes_nor_anothers_freeze_of_its_own_change_a_regulators_remit(supervised: Service) -> None:
+    service, world = supervised, supervised.world
+    app, both = world.recipient("tpp-1"), world.join("both", "regulator", "auditor")
+    service.node.remits = {"both": REMITS["holder"], "tpp-1": REMITS["holder"]}
+    assert not service.node.remit_of("both").is_limited, "as an auditor it sees all"
+    assert service.http.post("/supervision/freezes", json=order(world, both)).status_code == 403
+    own = order(world, app, scope={"recipient": "tpp-1"})
+    assert service.http.post("/supervision/freezes", json=own).status_code == 201
 
 
 def test_two_officers_freeze_and_hold_by_command(state: Path) -> None:

@@ -137,6 +137,20 @@ def test_token_requests_of_another_kind_are_refused_in_oauths_words(sqlite_servi
     assert ask(key, bank.id, dpop=possession, scope="receipts:read").json()["scope"] == "receipts:read"
 
 
+@pytest.mark.parametrize("worded", ["accounts", "consents", "accounts receipts:read"])
+def test_a_scope_in_the_words_of_an_outward_standard_is_given_in_ours(sqlite_service: Service, worded: str) -> None:
+    """A client of the UK asks for `accounts`, one of Brazil for `consents`: their official files name no other."""
+    possession = KeyPair.generate("ES256")
+    tpp = sqlite_service.world.recipient("tpp-1")
+    assert tpp.client_key is not None
+    answer = sqlite_service.token_request(tpp.client_key, tpp.id, dpop=possession, scope=worded)
+    further = worded.split()[1:]
+    assert answer.json()["scope"] == " ".join(["consents:read", "consents:write", *further])
+    client = TokenClient(sqlite_service.http, sqlite_service.base_url, answer.json()["access_token"], possession)
+    assert _get(client, **client.headers("GET", "/consents")).status_code == 200
+    assert "accounts" in sqlite_service.http.get("/.well-known/oauth-authorization-server").json()["scopes_supported"]
+
+
 def _get(client: TokenClient, path: str = "/consents", **headers: str) -> httpx2.Response:
     return client.http.get(path, headers=headers)
 

@@ -1,9 +1,12 @@
-"""Instructions for a batch, by callgrind: `python -m tests.bench.counting [--batch N] [--cold] [--whole]`.
+"""Instructions for a batch, by callgrind: `python -m tests.bench.counting [--batch N] [--cold] [--whole] [--scored]
+[--reading]`.
 
 On a machine whose clock speed nobody can rely on, instructions are what two versions of the code can be compared by. They are
 counted while batches are recorded and at no other time, after as many batches that warm the process up. SQLite, in one thread,
 no HTTP. What is counted are accesses under consents that the node remembers; with `--cold` under consents that it has not read
-yet. Each statement was read and checked before, as a front does; with `--whole` that is counted too.
+yet. Each statement was read and checked before, as a front does; with `--whole` that is counted too. With `--scored` the rules
+of risk are in force, and a reader has read what was recorded before the count; with `--reading` what is counted is that reader,
+on the same entries, and not their recording.
 """
 
 from __future__ import annotations
@@ -21,19 +24,31 @@ from typing import Final
 
 import ledger.app
 from ledger.app import Ledger
+from ledger.documents import document_of
+from ledger.orders import SCORING, ScoringActivated
 from ledger.planning.commands import RecordIndexHead
+from ledger.queries.scoring import AlertReader
 from ledger.sequencer.batches import Waiting
 from tests.bench.places import ROOT, new_log, site
 from tests.bench.statements import Post
 
 BATCHES: Final = 40
 """So many are counted, after as many that are not."""
+OPTIONS: Final = ("cold", "whole", "scored", "reading")
 
 
 def record(
-    batches: int, size: int, *, cold: bool, whole: bool = False, pause: Callable[[], None] = lambda: None
+    batches: int,
+    size: int,
+    *,
+    cold: bool,
+    whole: bool = False,
+    scored: bool = False,
+    reading: bool = False,
+    pause: Callable[[], None] = lambda: None,
 ) -> int:
-    """Record as many batches twice, with a pause before and after the second time; how many entries they all added."""
+    """Record as many batches twice, with a pause before and after the second time (with `reading`: before and after the rules
+    read them); how many entries they all added."""
     ledger.app.HOUSEKEEPING_SECONDS = 3_600.0  # it comes by the clock, as index-heads do
     with site() as place:
         log = new_log(place, "sqlite", consents=(2 if cold else 1) * batches * size)
@@ -42,14 +57,22 @@ def record(
         )  # they come by the clock, which runs slowly here
         with log.node() as node:
             node.submit_and_wait(RecordIndexHead())  # what is read anew is held against the map that it signs
+            if scored or reading:
+                node.record_documents(document_of(ScoringActivated, scoring=SCORING, approved_by=("a", "b")))
+            reader = AlertReader(node.store, node.keystore)
             posts = [[log.crowd.access(size * number + at) for at in range(size)] for number in range(2 * batches)]
             checked = [] if whole else [prepared(node, batch) for batch in posts]
             before = node.tree.size()
             for number, batch in enumerate(posts):
                 if number == batches:
-                    pause()
+                    reader.read()
+                    if not reading:
+                        pause()
                 waiting = prepared(node, batch) if whole else checked[number]
                 node.sequencer._sequence(waiting)  # type: ignore[attr-defined]
+            if reading:
+                pause()
+                reader.read()
             pause()
             return node.tree.size() - before
 
@@ -110,16 +133,19 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=1, help="accesses in a batch (default: %(default)s)")
     parser.add_argument("--cold", action="store_true", help="each under a consent that was not read before")
     parser.add_argument("--whole", action="store_true", help="from the statement on, not from the queue")
+    parser.add_argument("--scored", action="store_true", help="while the rules of risk are in force")
+    parser.add_argument("--reading", action="store_true", help="what the rules take to read them, and nothing else")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
-        record(BATCHES, given.batch, cold=given.cold, whole=given.whole, pause=tell_and_wait)
+        options = {name: vars(given)[name] for name in OPTIONS}
+        record(BATCHES, given.batch, **options, pause=tell_and_wait)
         return 0
     if shutil.which("callgrind_control") is None:
         print("tests.bench.counting needs valgrind", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as name:
-        counted = count(given.batch, Path(name), [f"--{one}" for one in ("cold", "whole") if vars(given)[one]])
+        counted = count(given.batch, Path(name), [f"--{one}" for one in OPTIONS if vars(given)[one]])
     print(f"{counted / BATCHES / 1e6:.3f} million instructions a batch of {given.batch}")
     return 0
 

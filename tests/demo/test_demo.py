@@ -38,6 +38,7 @@ FACTS = {
     "pages",
     "alerts",
     "freeze",
+    "incident",
     "report",
     "usage",
     "score",

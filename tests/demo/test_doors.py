@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,55 +14,7 @@ from playwright.sync_api import Browser, Page
 from api.demo.words import CATALOGUES, ENGLISH, PAGES, Language
 from api.web.locale import CATALOGUES as OFFERED
 from tests.conformance import ROOT
-
-RUN = """
-import runpy, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
-sys.argv[0] = "consent-ledger"
-runpy.run_module("api.cli.main", run_name="__main__")
-"""
-LINE = re.compile(r"  (?P<who>.+): click «(?P<name>.+)» \(.+\)\n    (?P<address>http://localhost:\d+/\S+)\n")
-
-
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What a running demo has printed when it waits for Ctrl-C, which it then gets."""
-    folder = tmp_path_factory.mktemp("doors")
-    command = [sys.executable, "-c", RUN, "demo", "--customers", "10", "--directory", str(folder / "kept")]
-    environment = os.environ | {
-        "CONFORMANCE_DIR": str(folder / "nothing-here"),
-        "COLUMNS": "120",
-        "PYTHONUNBUFFERED": "1",
-    }
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-    ) as running:
-        assert running.stdout is not None
-        said = ""
-        for line in running.stdout:
-            said += line
-            if line.startswith(ENGLISH["end"]):
-                break
-        try:
-            yield said
-        finally:
-            running.send_signal(signal.SIGINT)
-            running.communicate(timeout=60)
-    assert running.returncode == 0
-
-
-@pytest.fixture(scope="module")
-def doors(printed: str) -> dict[str, tuple[str, str]]:
-    """Who → the name to click and the address."""
-    found = {one["who"]: (one["name"], one["address"]) for one in LINE.finditer(printed)}
-    assert len(found) == 9, printed
-    return found
+from tests.demo.running import RunningDemo
 
 
 @pytest.fixture
@@ -75,9 +25,9 @@ def visitor(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def enter(page: Page, doors: dict[str, tuple[str, str]], who: str) -> str:
+def enter(page: Page, demo: RunningDemo, who: str) -> str:
     """Open the address and click the name, as printed; the main heading of the page behind."""
-    name, address = doors[who]
+    name, address = demo.doors[who]
     page.goto(address)
     page.get_by_role("button", name=name).click()
     page.wait_for_url(re.compile(r"/(my|console)/"))
@@ -87,22 +37,23 @@ def enter(page: Page, doors: dict[str, tuple[str, str]], who: str) -> str:
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(600)
-def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[str, str]], visitor: Page) -> None:
-    enter(visitor, doors, "customer, English")
+def test_every_door_leads_through_the_journey_behind_it(demo: RunningDemo, visitor: Page) -> None:
+    assert len(demo.doors) == 9, demo.said
+    enter(visitor, demo, "customer, English")
     visitor.get_by_role("link", name=re.compile("Purse")).first.click()
     visitor.get_by_role("link", name=re.compile("^Stop sharing")).first.click()
     visitor.get_by_role("button", name="Stop sharing").click()
     assert visitor.locator("h1").inner_text() == "Sharing has stopped"
 
-    enter(visitor, doors, "customer, Chinese")
+    enter(visitor, demo, "customer, Chinese")
     assert visitor.locator("html").get_attribute("lang") == "zh-CN"
     assert visitor.get_by_text("Ledgerly").first.is_visible()
 
-    enter(visitor, doors, "customer, Portuguese")
+    enter(visitor, demo, "customer, Portuguese")
     assert visitor.locator("html").get_attribute("lang") == "pt-BR"
     assert visitor.locator("h1").inner_text() == "Seus compartilhamentos"
 
-    assert "Lendwell" in enter(visitor, doors, "customer, asked by an app")
+    assert "Lendwell" in enter(visitor, demo, "customer, asked by an app")
     for box in visitor.locator("input[name=account], input[name=separate]").all():
         box.check()
     visitor.get_by_role("button", name="Continue").click()
@@ -117,7 +68,7 @@ def test_every_door_leads_through_the_journey_behind_it(doors: dict[str, tuple[s
         "operator": "/console/operator",
     }
     for who, path in behind.items():
-        assert enter(visitor, doors, who)
+        assert enter(visitor, demo, who)
         assert path in visitor.url, who
         links = [one.get_attribute("href") or "" for one in visitor.locator("nav a").all()]
         inside = sorted({link for link in links if link.startswith(path)})

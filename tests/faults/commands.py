@@ -259,6 +259,20 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
             ends=(1,),
         )
     ],
+    ("case", "hand-over"): [
+        Run(
+            lambda place: [
+                *(place.jwk(), "--as", str(place.own()), "--to", "other", "--disclosure", "0"),
+                *("--basis", "law", "--id", "case-1"),
+            ],
+            ends=(1,),
+            on_state=False,
+        )
+    ],
+    ("case", "receive"): [
+        Run(lambda place: [place.jwk(), "--as", str(place.own()), "--handover", "0"], ends=(1,), on_state=False)
+    ],
+    ("case", "list"): [_own()],
     ("partner", "invite"): [
         Run(lambda place: [place.name("app"), "--name", place.name("An App"), "--role", "recipient", "--by", "olaf"])
     ],

@@ -105,6 +105,14 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
             "max_history_days": 0, "max_retention_days": 0,
         },
     ),
+    "case.hand_over": (
+        REGULATOR,
+        {
+            "basis": "gdpr-61", "disclosure": 3, "handover_id": "h-1", "pack_hash": b64u(bytes(32)), "scope": {"holder": BANK},
+            "to": "other-authority",
+        },
+    ),
+    "case.receive": (REGULATOR, {"handover": 4, "pack_hash": b64u(bytes(32))}),
     "subject.feedback": (
         BANK,
         {

@@ -306,16 +306,31 @@ def test_a_signed_request(played: Stage) -> None:
 
 
 def test_a_consent_of_another_standard_is_agreed_to_by_its_own_parameter(played: Stage) -> None:
-    """Brazil: `consent:ID` in the scope; Berlin: `AIS:ID`; UK: the claim `openbanking_intent_id`."""
+    """Brazil: `consent:` and the URN in the scope; Berlin: `AIS:ID`; UK: the claim `openbanking_intent_id`."""
     walk = Walk(played)
     intent = {"id_token": {"openbanking_intent_id": {"value": "@", "essential": True}}}
-    for form in ({"scope": "openid consent:@"}, {"scope": "AIS:@"}, {"claims": json.dumps(intent)}):
+    scopes = ("openid consent:urn:consent-ledger:@", "openid consent:@", "AIS:@")
+    for form in (*({"scope": scope} for scope in scopes), {"claims": json.dumps(intent)}):
         asked = walk.push(response_type="-", redirect_uri="-", code_challenge="-", code_challenge_method="-")
         grant = asked.json()["grant_id"]
         named = {name: value.replace("@", grant) for name, value in form.items()}
         code = walk.code(authorization_details="-", **named)
         assert walk.grant == grant
         assert walk.redeem(code).json()["grant_id"] == grant
+
+
+def test_a_token_that_was_not_narrowed_is_good_for_all_that_its_consent_permits(played: Stage) -> None:
+    """Some data has no action in authorization details: offers of the UK, the list of resources of Brazil."""
+    walk = Walk(played)
+    asked = {"Data": {"Permissions": ["ReadAccountsDetail", "ReadOffers"]}, "Risk": {}}
+    posted = played.call("POST", "/open-banking/v4.0/aisp/account-access-consents", json=asked)
+    consent = posted.json()["Data"]["ConsentId"]
+    given = walk.redeem(walk.code(authorization_details="-", scope=f"openid consent:{consent}")).json()
+    permissions = walk.introspected(given["access_token"])["permissions"]
+    assert permissions == ["ReadAccountsBasic", "ReadAccountsDetail", "ReadOffers"]
+    narrowed = json.dumps([{"type": "account_information", "actions": ["list_accounts"]}])
+    less = walk.refresh(given["refresh_token"], authorization_details=narrowed).json()
+    assert walk.introspected(less["access_token"])["permissions"] == ["ReadAccountsBasic"]
 
 
 def test_signed_introspection(played: Stage) -> None:

@@ -62,9 +62,12 @@ def official_file(pattern: str, named: str = "") -> dict[str, Any]:
     found = files(
         "standards/**/*.y*ml", shape=lambda path: is_titled(path, title) and named in path.read_text("utf-8-sig")
     )
-    served = SERVED[standard_of(pattern)][0]
-    documents = [read(path) for path in found]
-    return min(documents, key=lambda document: _distance(str(document["info"]["version"]), served))
+    return read(nearest(found, standard_of(pattern)))
+
+
+def nearest(paths: list[Path], standard: str) -> Path:
+    """Of several versions of one file, the one that is served, or the nearest to it."""
+    return min(paths, key=lambda path: _distance(str(read(path)["info"]["version"]), SERVED[standard][0]))
 
 
 def _distance(version: str, served: str) -> tuple[int, ...]:

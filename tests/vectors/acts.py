@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.vectors import told_partners
+from tests.vectors import told_cases, told_partners
 from tests.vectors.hashing import Json, encode, unb64u
 from tests.vectors.log import ORIGIN, Log
 from tests.vectors.story import HOLDER, RECIPIENT, SECOND, ruleset_1, ruleset_2
@@ -51,7 +51,7 @@ MAY_BE_EMPTY = {("tariff.offer", "recipient")}
 def honest() -> dict[str, Json]:
     """A payload of each act, that with most members."""
     found: dict[str, Json] = {}
-    for log in (ruleset_1(), ruleset_2(), ruleset_3(), partners()):
+    for log in (ruleset_1(), ruleset_2(), ruleset_3(), partners(), handed()):
         for payload in _payloads(log):
             act = payload["act"]
             if act not in found or len(encode(payload)) > len(encode(found[act])):
@@ -89,6 +89,14 @@ def partners() -> Log:
     stated = told_partners.state(log, told_partners.BOTH, told_partners.LAST)
     told_partners.answer(log, stated, told_partners.AT + 3)
     told_partners.end(log, told_partners.AT)
+    return log
+
+
+def handed() -> Log:
+    """What authorities say of a case. Only its payloads are looked at."""
+    log = ruleset_3(told_cases.AT)
+    log.until = None
+    told_cases.prepared(told_cases.hand, told_cases.receive)(log)
     return log
 
 

@@ -35,6 +35,7 @@ DECLARED = (
     "alert.",
     "assessment.",
     "attestation.",
+    "case.",
     "freeze.",
     "incident.",
     "map.",

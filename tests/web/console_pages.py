@@ -25,6 +25,26 @@ def cases(site: Consoles) -> dict[str, str]:
     return found
 
 
+def handover(site: Consoles, to: str = "regulator-2") -> int:
+    """A case that the first regulator has handed to another one, recorded once: the index of the hand-over."""
+    ledger, opened = site.world.ledger, int(cases(site)["rita"])
+    for known in ledger.registry.handovers.of_disclosure(opened):
+        if known.says.to == to:
+            return known.index
+    if to not in site.world.parties:
+        site.world.join(to, "regulator", client=False)
+    said = site.world.parties["regulator-1"].sign(
+        "case.hand_over",
+        basis="gdpr-61",
+        disclosure=opened,
+        handover_id=f"case-1-to-{to}",
+        pack_hash=b64u(bytes(32)),
+        scope={},
+        to=to,
+    )
+    return ledger.submit_and_wait(ledger.prepare(said))[0].index
+
+
 def alerts(site: Consoles) -> dict[str, str]:
     """An alert about a consent of each party, recorded once."""
     if "alert of active" not in site.entries:
@@ -109,6 +129,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
         "bea": [
             "/console/partner/deliveries",
             "/console/partner/billing",
+            "/console/partner/map",
             "/console/partner/feedback?state=",
             f"/console/partner/feedback/{feedback(site)['bea']}",
             "/console/alerts?state=all",

@@ -14,7 +14,7 @@ from api.web import console
 from api.web.app import CONSOLES, ROUTERS
 from ledger.billing.months import month_with
 from ledger.canonical import b64u
-from tests.web.console_pages import alerts, cases, feedback, incident
+from tests.web.console_pages import alerts, cases, feedback, handover, incident
 from tests.web.consoles import STAFF, Consoles, open_consoles, provided
 from tests.web.doors import ROUTES, admitted
 from tests.web.site import csrf_of
@@ -44,11 +44,11 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = {who: str(signed[0].index) for who, signed in provided(site).items()}
     elif path.startswith("/console/audit/cases/"):
         own = cases(site)
-    elif path.startswith("/console/incidents/"):
-        number = str(incident(site))
-        return {
-            who: (re.sub(r"\{\w+\}", number, path), re.sub(r"\{\w+\}", "3", path)) for who in ("bea", "rita", "ada")
-        }
+    elif path.startswith(("/console/incidents/", "/console/audit/handovers/")):
+        is_case = "handovers" in path
+        index = str(handover(site) if is_case else incident(site))
+        concerned = ("rita", "otto") if is_case else ("bea", "rita", "ada")
+        return {who: (re.sub(r"\{\w+\}", index, path), re.sub(r"\{\w+\}", "3", path)) for who in concerned}
     elif path.startswith(("/console/freezes/", "/console/operator/attestations/", "/console/operator/holds/")):
         nothing = re.sub(r"\{\w+\}", NOTHING, path)
         return {"olaf": (nothing, nothing)}

@@ -139,6 +139,7 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
         "/console/alerts/live",
         "/console/audit/bundle",
         "/console/audit/cases/{index}/bundle",
+        "/console/audit/handovers/{index}/receipts",
         "/console/partner/receipts/{index}/file",
         "/console/supervision/figures.csv",
         "/console/incidents/{index}/pack",

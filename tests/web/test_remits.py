@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from ledger.canonical import unb64u
 from ledger.entries.leaf import consent_chain
-from tests.web.console_pages import alerts, cases, feedback, incident
+from tests.web.console_pages import alerts, cases, feedback, handover, incident
 from tests.web.consoles import STAFF, Consoles, open_case
 from tests.web.doors import ROUTES, admitted
 from tests.web.site import csrf_of
@@ -67,6 +67,8 @@ def outside(site: Consoles, path: str) -> str:
         return str(incident(site))
     if path.startswith("/console/audit/cases/"):
         return cases(site)["rita"]
+    if path.startswith("/console/audit/handovers/"):
+        return str(handover(site, to="regulator-3"))
     raise AssertionError(f"say what {path} shows of another bank")
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from ledger.entries.leaf import consent_chain
 from ledger.errors import Refused
+from ledger.queries.remit import Remit
 from tests.clocks import HandClock
 from tests.web.consoles import Consoles, open_consoles
 from tests.web.reading import words_of
@@ -131,6 +132,22 @@ def test_a_freeze_is_previewed_and_ordered_only_with_the_number_that_was_shown(t
         send(client, f"/console/freezes/{order}/lift")
         [after] = site.world.record(plum.access(site.consents["active"], purpose="other"))
         assert "FROZEN" not in after.outcome.reasons  # type: ignore[union-attr]
+
+
+def test_a_regulators_page_refuses_a_freeze_beyond_its_remit_before_anything_is_counted(tmp_path: Path) -> None:
+    with open_consoles(tmp_path / "site") as site, site.client("rita") as client:
+        site.pages.state.office.remits["regulator-1"] = Remit(holders=frozenset({"bank-b"}))
+        size, wide = site.world.ledger.tree.size(), {"recipient": "plum", "hours": "2", "reason": "scraping"}
+        for path in ("/console/freezes/preview", "/console/freezes"):
+            answer = send(client, path, **wide, typed=str(active(site, recipient="plum")))
+            assert answer.status_code == 409, path
+            assert "names one of them as `holder`" in words_of(answer.text)
+        assert site.world.ledger.tree.size() == size
+        within = {"holder": "bank-b", "hours": "2", "reason": "scraping", "freeze_id": "f-b"}
+        preview = send(client, "/console/freezes/preview", **within)
+        assert preview.status_code == 200
+        ordered = send(client, "/console/freezes", **within, typed=str(active(site, holder="bank-b")))
+        assert "in force" in words_of(ordered.text)
 
 
 def test_an_impossible_freeze_is_refused_by_name_and_nothing_is_recorded(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ MEMBERS: dict[str, frozenset[str]] = {
     "incident.update": frozenset({"incident_id", "text_hash", "told_customers", "told_participants"}),
     "incident.close": frozenset({"incident_id", "reason", "text_hash"}),
     "purpose.define": PURPOSE,
+    "case.hand_over": frozenset({"basis", "disclosure", "handover_id", "pack_hash", "scope", "to"}),
+    "case.receive": frozenset({"handover", "pack_hash"}),
     **partner_acts.MEMBERS,
 }
 OPTIONAL = {"alert.decide": frozenset({"comment_hash"}), "incident.update": frozenset({"clock"})}
@@ -61,6 +63,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "alert.decide": ("holder", "recipient", "regulator"),
     "incident.open": ("holder", "recipient", "regulator", "technology-provider"),
     "purpose.define": ("regulator",),
+    "case.hand_over": ("regulator",),
+    "case.receive": ("regulator",),
     **partner_acts.ROLES,
 }
 """Who may say it: any of these. An act that is not here asks for who did something before, or for nothing; `freeze.order`
@@ -169,6 +173,20 @@ def _check_update(payload: Object) -> None:
     get_integer(payload, "told_participants")
 
 
+def _check_handover(payload: Object) -> None:
+    get_text(payload, "basis", 64, CODE)
+    get_integer(payload, "disclosure")
+    get_text(payload, "handover_id", 64, CODE)
+    get_bytes(payload, "pack_hash", 32)
+    check_scope(payload, "scope")
+    get_text(payload, "to", 63, PARTICIPANT)
+
+
+def _check_receipt(payload: Object) -> None:
+    get_integer(payload, "handover")
+    get_bytes(payload, "pack_hash", 32)
+
+
 _READERS: dict[str, Callable[[Object], None]] = {
     "freeze.order": _check_freeze,
     "assessment.require": _check_requirement,
@@ -178,6 +196,8 @@ _READERS: dict[str, Callable[[Object], None]] = {
     "incident.open": _check_incident,
     "incident.update": _check_update,
     "purpose.define": check_purpose,
+    "case.hand_over": _check_handover,
+    "case.receive": _check_receipt,
     **partner_acts.READERS,
 }
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from verifier.bytes.encoding import Object, get_bytes, get_integer, get_text, get_texts
 from verifier.errors import Code, Refuted, refuted
@@ -36,6 +36,8 @@ class AboutEntries:
     erased: dict[str, int]
     participants: dict[str, Participant]
     reported: int = -1
+    disclosed: dict[int, str] = field(default_factory=dict)
+    """Entry of a disclosure -> the participant that evidence was opened to."""
 
     def fold(self, document: Object, index: int, time: int, ruleset: int) -> None:
         """Apply one document; `time` (ms) is its leaf's, `ruleset` the one in force. Raises Refuted(BAD_ENCODING): then it
@@ -61,6 +63,7 @@ class AboutEntries:
         first, last = get_integer(document, "from_index"), get_integer(document, "to_index")
         told = "approved_by" in document
         approvers = get_approvers(document) if told else ["a", "b"]
+        self.disclosed[index] = name
         if name not in self.participants:
             raise _bad("the participant is not registered", "a registered participant", name)
         if told and ruleset < 3:

@@ -13,11 +13,13 @@ from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, text_of
 from verifier.rules.chain_store import Chain
 from verifier.rules.findings import Reporter
+from verifier.rules.handovers import HANDED
 from verifier.rules.participants import Registry
 from verifier.rules.partners import NAMING, SAID
 
 UNKNOWN_CHAIN = "declarations of a participant of whom an entry was withheld, erased or unreadable"
 UNREAD_PARTNER = "declarations about what another participant declared that could not be read"
+UNREAD_CASE = "cases handed over, or signed for, that rest on what could not be read"
 UNREAD_ALERT = "decisions about alerts that could not be read"
 
 
@@ -45,6 +47,9 @@ class Declarations:
             elif facts.act in SAID and self._is_open(facts):
                 self.findings.unchecked[UNREAD_PARTNER] += 1
                 self._unread.append(self.tell.index)
+            elif facts.act in HANDED and self._may_be_handed(facts.act, facts.content):
+                self.findings.unchecked[UNREAD_CASE] += 1
+                self._unread.append(self.tell.index)
             else:
                 self.tell.refuse(refusal)
             return
@@ -59,6 +64,10 @@ class Declarations:
         named = facts.content.get(NAMING.get(facts.act, ""), -1)
         other = partners.counterpart(facts.act, facts.content)
         return self._is_unread(named) or (other != "" and other in self._silent)
+
+    def _may_be_handed(self, act: str, content: Object) -> bool:
+        """Whether a hand-over rests on an operator's document, or a signature for it on a hand-over, that could not be read."""
+        return bool(self.lost) if act == "case.hand_over" else self._is_unread(content["handover"])
 
     def _is_unread(self, index: object) -> bool:
         """Whether the entry may be a declaration of which nobody can say whether it holds."""

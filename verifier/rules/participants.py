@@ -27,6 +27,7 @@ from verifier.records.declarations import PURPOSE, check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
 from verifier.rules import about_entries, log_keys, orders
 from verifier.rules.catalogue import CATALOGUES, is_known
+from verifier.rules.handovers import Handovers
 from verifier.rules.registered import Key, Participant, Purpose
 from verifier.rules.supervision import Supervision
 
@@ -80,7 +81,8 @@ class Registry:
 
     def __post_init__(self) -> None:
         self.about_entries = about_entries.AboutEntries(self.supervision, self.erased, self.participants)
-        self.orders = orders.Orders(self.supervision, self.erased, self.participants)
+        handovers = Handovers(self.participants, self.about_entries.disclosed)
+        self.orders = orders.Orders(self.supervision, self.erased, self.participants, handovers)
 
     def has_role(self, participant: str, role: str) -> bool:
         """Registered with this role, suspended or not."""

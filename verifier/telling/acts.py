@@ -36,6 +36,8 @@ NAMES: dict[str, tuple[str, str]] = {
     "subject.unenrol": ("passkey removed", "移除通行密钥"),
     "subject.feedback": ("customer's feedback", "客户反馈"),
     "subject.answer": ("answer to feedback", "反馈答复"),
+    "case.hand_over": ("case handed to another authority", "案件已移交另一机关"),
+    "case.receive": ("case signed for", "案件已签收"),
     "erasure": ("erasure", "删除"),
     "disclosure": ("evidence shown to an authority", "向机构提供证据"),
     "attestation.give": ("attestation given", "出具资质证明"),

@@ -33,6 +33,11 @@ SENTENCES_3: dict[str, str] = {
     "the period is not one that the definition gives": "该期间不是定义所给出的期间",
     "the words are not known ones, each once, in their order": "所列名称未知、重复或次序有误",
     "the measure has no such dimension": "该指标没有这一维度",
+    "no evidence was opened to who hands it over": "移交方并未获准调阅该案件的证据",
+    "a case goes to another authority": "案件只能移交另一机关",
+    "the entry hands no case to who signs for it": "该条目并未将案件移交签收方",
+    "the case was signed for before": "该案件此前已签收",
+    "another file was signed for": "签收的不是所移交的文件",
     "the id was used before": "该编号已被使用过",
     "only a freeze that was ordered and not lifted is lifted": "只能解除有效的冻结",
     "only a requirement in force is waived": "只能豁免有效的评估要求",
@@ -143,6 +148,7 @@ COUNTED_3: dict[str, str] = {
     "declarations about what another participant declared that could not be read": (
         "涉及另一参与方无法读取的申报的申报"
     ),
+    "cases handed over, or signed for, that rest on what could not be read": "依赖无法读取内容的案件移交或签收",
     "decisions about alerts that could not be read": "对无法读取的警报所作的处置",
     "feedback of customers of whom an entry was withheld, erased or unreadable": (
         "某客户有条目未披露、已删除或无法读取，其后的反馈"

@@ -12,13 +12,13 @@ from api.office.office import Change, Standing
 from api.standards.brazil.permissions import codes_of, meaning_of
 from api.standards.brazil.requests import ConsentFacts, Extension, parse_facts
 from api.standards.brazil.versions import NEWEST, BrazilVersion
+from api.standards.forms import CONSENT_URN
 from ledger.consent.state import Status
 
 CONFIRM_SECONDS: Final = 3600
 """A consent that is not confirmed within 60 minutes is rejected (consents 3.3.1, Orientações)."""
 TIMED_OUT: Final = "consent-expired"
 """The reason under which that is recorded."""
-_PREFIX: Final = "urn:consent-ledger:"
 _URN: Final = re.compile(r"urn:[a-zA-Z0-9][a-zA-Z0-9-]{0,31}:[a-zA-Z0-9()+,\-.:=@;$_!*'%/?#]+")
 _BY: Final = {"customer": "USER", "guardian": "USER", "recipient": "TPP"}
 """Everyone else (the holder, a court, the ledger) is the account servicing side."""
@@ -26,12 +26,12 @@ _BY: Final = {"customer": "USER", "guardian": "USER", "recipient": "TPP"}
 
 def outward_id(consent_id: str) -> str:
     """The id as a URN, which this standard demands."""
-    return consent_id if _URN.fullmatch(consent_id) else _PREFIX + consent_id
+    return consent_id if _URN.fullmatch(consent_id) else CONSENT_URN + consent_id
 
 
 def inward_id(outward: str) -> str:
     """The ledger's own id."""
-    return outward.removeprefix(_PREFIX)
+    return outward.removeprefix(CONSENT_URN)
 
 
 def brazil_time(seconds: int) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from api.http.refusals import BadRequest
 from api.office.office import Office, Standing
 from api.office.wish import Wish
+from api.standards.forms import CONSENT_URN
 from api.tokens.certificates import Certificate
 from api.tokens.clients import Clients, read_form
 from api.tokens.codes import CodeFlow, PushedRequest, read_pushed, wants_code
@@ -132,7 +133,7 @@ class Requests:
             standing = None
         if standing is None or standing.status not in (*BEFORE, Status.ACTIVE):
             raise BadRequest(
-                "this is no consent of the client that can be agreed to", error="invalid_request", member="scope"
+                "this is not a consent of the client that can be agreed to", error="invalid_request", member="scope"
             )
         return standing
 
@@ -174,7 +175,7 @@ class Requests:
 def consent_named(asked: Mapping[str, Any]) -> str | None:
     """The consent that a request is about, if it was asked for before.
 
-    `authorization_details` with `consent_id`; a scope `AIS:ID` (Berlin Group, OAuth SCA) or `consent:ID` (Brazil); the claim
+    `authorization_details` with `consent_id`; a scope `AIS:ID` (Berlin Group, OAuth SCA) or `consent:URN` (Brazil); the claim
     `openbanking_intent_id` (UK).
     """
     named: set[str] = set()
@@ -183,7 +184,8 @@ def consent_named(asked: Mapping[str, Any]) -> str | None:
         named |= {details.consent_id} if details.consent_id is not None else set()
     for scope in str(asked.get("scope", "")).split():
         for prefix in ("AIS:", "consent:"):
-            named |= {scope.removeprefix(prefix)} if scope.startswith(prefix) else set()
+            if scope.startswith(prefix):
+                named.add(scope.removeprefix(prefix).removeprefix(CONSENT_URN))
     claims = asked.get("claims") or {}
     try:
         wanted = (

@@ -12,18 +12,20 @@ from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.web.console.audit import CASE_MS, send_bundle
-from api.web.console.doors import Place, Regulator, RegulatorsForm, WatchDesk, Watcher
+from api.web.console.doors import Place, Regulator, RegulatorsForm, Watcher
 from api.web.console.erasures import officer
 from api.web.console.officers import asked, both_officers, put_on_record, waiting_order, withdraw_order
-from api.web.console.scoping import typed
+from api.web.console.scoping import choices, members_of, typed
 from api.web.console.supervision import namer
+from api.web.declaring import can_declare
 from api.web.desk import Desk, Sent
 from api.web.papers import OfficersOrder
+from ledger.canonical import unb64u
 from ledger.documents import Disclosure, document_of
 from ledger.entries.fields import Code
 from ledger.errors import IllegalTransition, InvalidInput, LedgerError, NotFound, Refused
 from ledger.queries.disclosed import WouldOpen, openings, would_open
-from ledger.queries.overview import PublicDocument
+from ledger.queries.overview import OverviewQueries, PublicDocument
 
 router = APIRouter(include_in_schema=False, prefix="/console/audit")
 HERE: Final = "/console/audit/bundles"
@@ -112,21 +114,14 @@ def withdraw(sent: RegulatorsForm, number: str) -> Response:
 @router.get("/cases/{index}")
 def case(regulator: Regulator, index: Place) -> Response:
     """A recorded disclosure and its file."""
-    found = _own_case(regulator, index)
-    return regulator.desk.render(
-        "console/case.html",
-        watcher=regulator,
-        one=found,
-        ends=found.time + CASE_MS,
-        is_open=regulator.desk.now < found.time + CASE_MS,
-    )
+    return page_of_case(regulator.desk, own_case(regulator.desk, index))
 
 
 @router.get("/cases/{index}/bundle")
 async def case_bundle(regulator: Regulator, index: Place) -> Response:
     """The log with the evidence of a case, for thirty days after it was recorded. Raises StepUpNeeded."""
     desk = regulator.desk
-    found = await run_in_threadpool(_own_case, regulator, index)
+    found = await run_in_threadpool(own_case, desk, index)
     if desk.now >= found.time + CASE_MS:
         raise NotFound("this case is closed: record a new disclosure")
     desk.require_fresh(f"/console/audit/cases/{index}")
@@ -186,14 +181,54 @@ def _waiting(desk: Desk, number: str) -> OfficersOrder:
     return known
 
 
-def _own_case(regulator: WatchDesk, index: int) -> PublicDocument:
-    found = regulator.overview.document(index)
-    if (found.document["type"], found.document.get("participant")) != ("disclosure", regulator.staff.participant):
+def own_case(desk: Desk, index: int) -> PublicDocument:
+    """A disclosure to the visitor's authority. Raises NotFound."""
+    found = OverviewQueries(desk.office.ledger.store).document(index)
+    if (found.document["type"], found.document.get("participant")) != ("disclosure", desk.staff.participant):
         raise NotFound("you have no such case")
     return found
 
 
 # -- pages --------------------------------------------------------------------------------------------------------------
+
+
+def page_of_case(desk: Desk, found: PublicDocument, error: LedgerError | None = None) -> Response:
+    """A case: what was opened, until when its file can be saved, to whom it was handed."""
+    registry = desk.office.ledger.registry
+    others = sorted(
+        one.id
+        for one in registry.participants.values()
+        if "regulator" in one.roles and not one.removed and one.id != desk.staff.participant
+    )
+    return desk.render(
+        "console/case.html",
+        200 if error is None else 409,
+        one=found,
+        ends=found.time + CASE_MS,
+        is_open=desk.now < found.time + CASE_MS,
+        handovers=registry.handovers.of_disclosure(found.index),
+        others=others if registry.ruleset > 2 else [],
+        choices=choices(desk),
+        signs=can_declare(desk),
+        fresh=_is_fresh(desk),
+        problem="" if error is None else error.detail,
+        hex_of=_hex_of,
+        name_of=namer(desk),
+    )
+
+
+def page_of_bundles(desk: Desk, error: LedgerError) -> Response:
+    """The page of bundles and cases, with what was wrong."""
+    return _page(desk, error=error)
+
+
+def _is_fresh(desk: Desk) -> bool:
+    return desk.session is not None and desk.session.is_fresh(desk.now)
+
+
+def _hex_of(pack_hash: str) -> str:
+    """A hash as sha256sum prints it."""
+    return unb64u(pack_hash).hex()
 
 
 def _page(
@@ -205,6 +240,7 @@ def _page(
     retyped: bool = False,
 ) -> Response:
     staff, cases, waiting = desk.staff, [], []
+    handed = [*desk.office.ledger.registry.handovers.handed.values()]
     if staff.role == "regulator":
         cases = openings(desk.office.ledger.store, staff.participant)[:LISTED]
         waiting = [one for one in desk.office.store.papers.orders() if _is_asked(desk, one)]
@@ -215,7 +251,11 @@ def _page(
         cases=cases,
         waiting=[(one, _found(desk, _wish_of(one))) for one in waiting],
         me_as=officer(staff),
-        fresh=desk.session is not None and desk.session.is_fresh(desk.now),
+        fresh=_is_fresh(desk),
+        handed=[one for one in handed if one.says.to == staff.participant][::-1],
+        signs=can_declare(desk),
+        hex_of=_hex_of,
+        scope=members_of,
         size=desk.office.bundler.size(),
         until=lambda one: one.time + CASE_MS,
         expires=lambda one: one.made_at + ASKED_MS,
@@ -244,6 +284,6 @@ def _confirm(desk: Desk, wish: CaseWish, found: WouldOpen, *, retyped: bool = Fa
         wish=wish,
         found=found,
         retyped=retyped,
-        fresh=desk.session is not None and desk.session.is_fresh(desk.now),
+        fresh=_is_fresh(desk),
         name_of=namer(desk),
     )

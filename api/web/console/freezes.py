@@ -23,6 +23,7 @@ from ledger.documents import document_of
 from ledger.entries.scope import Scope
 from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
 from ledger.orders import FreezeLifted, FreezeOrdered
+from ledger.queries.remit import Remit
 from ledger.supervision import OPERATOR
 
 router = APIRouter(include_in_schema=False, prefix="/console/freezes")
@@ -44,8 +45,9 @@ def look(sent: OrderersForm) -> Response:
     desk = sent.desk
     try:
         wish = _wish(sent)
+        _check_remit(desk, wish)
         return _confirm(desk, wish, preview(desk, wish.scope))
-    except (InvalidInput, Refused) as error:
+    except (InvalidInput, Refused, NotPermitted) as error:
         return _page(desk, error)
 
 
@@ -56,6 +58,7 @@ def order(sent: OrderersForm) -> Response:
     desk.require_fresh(HERE)
     try:
         wish = _wish(sent)
+        _check_remit(desk, wish)
         found = preview(desk, wish.scope)
         if found.behind or not typed(sent, found.reach.consents):
             return _confirm(desk, wish, found, retyped=True)
@@ -143,6 +146,12 @@ def _wish(sent: Sent) -> FreezeWish:
         raise InvalidInput(f"a freeze lasts 1 to {HOURS} hours", member="hours")
     freeze_id = sent.text("freeze_id", 64).strip() or f"freeze-{new_number().lower()}"
     return FreezeWish(freeze_id, scope, int(hours), sent.text("reason", 64) or REASONS[0], bool(sent.text("drill", 4)))
+
+
+def _check_remit(desk: Desk, wish: FreezeWish) -> None:
+    """Tell a regulator before anything is counted that it is not there for all of this. Raises NotPermitted."""
+    if desk.staff.role == "regulator":
+        desk.office.remits.get(desk.staff.participant, Remit()).check_order(wish.scope)
 
 
 def _ask(desk: Desk, wish: FreezeWish, found: Preview) -> None:

@@ -126,7 +126,8 @@ def overview(
     recipients = rows if by == "recipient" else asked.figures.table("recipient", span.begin, span.end)
     step = DAY_MS * max(1, -(-span.days // 31))
     slots = asked.figures.slots(span.begin, span.end, step)
-    notices = [one for one in banks.values() if one.counts["consents_withdrawn"]]
+    # what was acknowledged in this period may have been withdrawn before it
+    notices = [one for one in banks.values() if one.counts["consents_withdrawn"] or one.delays]
     return desk.render(
         "console/supervision.html",
         watcher=regulator,

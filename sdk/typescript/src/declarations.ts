@@ -18,6 +18,8 @@ export const DECLARED: Readonly<Record<string, readonly string[]>> = {
   "incident.update": ["incident_id", "text_hash", "told_customers", "told_participants"],
   "incident.close": ["incident_id", "reason", "text_hash"],
   "purpose.define": ["code", "permissions", "max_days", "max_frequency_per_day", "max_history_days", "max_retention_days"],
+  "case.hand_over": ["basis", "disclosure", "handover_id", "pack_hash", "scope", "to"],
+  "case.receive": ["handover", "pack_hash"],
   "attestation.give": ["attestation", "document_hash", "issuer", "kind", "valid_until"],
   "attestation.withdraw": ["attestation", "reason"],
   "map.publish": ["fields", "map", "map_hash", "map_version"],
@@ -149,6 +151,18 @@ const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
     getCodes(payload, "permissions", 1, 64, CODE);
     for (const name of ["max_days", "max_history_days", "max_retention_days"]) getInteger(payload, name, 0, 36_500);
     getInteger(payload, "max_frequency_per_day", 0, 10_000);
+  },
+  "case.hand_over": (payload) => {
+    getText(payload, "basis", 64, CODE);
+    getInteger(payload, "disclosure");
+    getText(payload, "handover_id", 64, CODE);
+    getBytes(payload, "pack_hash", 32);
+    checkScope(payload, "scope");
+    getText(payload, "to", 63, PARTICIPANT);
+  },
+  "case.receive": (payload) => {
+    getInteger(payload, "handover");
+    getBytes(payload, "pack_hash", 32);
   },
   "attestation.give": (payload) => {
     getText(payload, "attestation", 64, CODE);

@@ -27,6 +27,8 @@ final class Declarations {
             Map.entry("incident.close", List.of("incident_id", "reason", "text_hash")),
             Map.entry("purpose.define", List.of(
                     "code", "permissions", "max_days", "max_frequency_per_day", "max_history_days", "max_retention_days")),
+            Map.entry("case.hand_over", List.of("basis", "disclosure", "handover_id", "pack_hash", "scope", "to")),
+            Map.entry("case.receive", List.of("handover", "pack_hash")),
             Map.entry("attestation.give", List.of("attestation", "document_hash", "issuer", "kind", "valid_until")),
             Map.entry("attestation.withdraw", List.of("attestation", "reason")),
             Map.entry("map.publish", List.of("fields", "map", "map_hash", "map_version")),
@@ -93,6 +95,18 @@ final class Declarations {
                 payload.sortedTexts("permissions", 1, 64, Acts.CODE);
                 for (String name : List.of("max_days", "max_history_days", "max_retention_days")) payload.integer(name, 0, 36_500);
                 payload.integer("max_frequency_per_day", 0, 10_000);
+            }
+            case "case.hand_over" -> {
+                payload.text("basis", 64, Acts.CODE);
+                payload.integer("disclosure");
+                payload.text("handover_id", 64, Acts.CODE);
+                payload.bytes("pack_hash", 32);
+                checkScope(payload, "scope");
+                payload.text("to", 63, Acts.PARTICIPANT);
+            }
+            case "case.receive" -> {
+                payload.integer("handover");
+                payload.bytes("pack_hash", 32);
             }
             case "attestation.give" -> {
                 payload.text("attestation", 64, Acts.CODE);

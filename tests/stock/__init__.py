@@ -1,0 +1,1 @@
+"""Clients that strangers made, unpatched, against a live ledger: what scripts/test-standards runs."""

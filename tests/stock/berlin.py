@@ -1,0 +1,89 @@
+"""NextGenPSD2, with a client generated from the XS2A framework's own file, in the OAuth2 SCA approach."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tests.stock.scene import BANK, Scene, StockApp, expect, refuses_refresh
+
+API: Final = "AccountInformationServiceAISApi"
+
+
+def walk(scene: Scene) -> dict[str, int]:
+    """The certificate's key is known to the operator: nobody registers here. What the log must hold of it."""
+    with scene.app("berlin") as app:
+        own = app.step("client_credentials", scope="consents:read consents:write")["access_token"]
+        consent, published = _ask(app, own)
+        at = app.metadata_at(published)["pushed_authorization_request_endpoint"]
+        pushed = app.step("push", parameters={"redirect_uri": scene.ports.back, "scope": f"AIS:{consent}"}, at=at)
+        tokens = app.step("redeem", back=scene.customer.agrees(pushed["address"], scene.ports.back))
+        token = tokens["access_token"]
+        shown = _at_the_ledger(app, own, "get_consent_status", consent_id=consent)
+        expect((shown["status"], shown["said"]["consentStatus"]), (200, "valid"), shown)
+        accounts = _at_the_bank(app, token, consent, "get_account_list")
+        expect(accounts["status"], 200, accounts)
+        ids = [one["resourceId"] for one in accounts["said"]["accounts"]]
+        balances = [_balance(app, token, consent, one) for one in ids]
+        expect(sorted(balances), ["1250.30", "8800.00"])
+        ended = _at_the_ledger(app, own, "delete_consent", consent_id=consent)
+        expect(ended["status"], 204, ended)
+        shown = _at_the_ledger(app, own, "get_consent_status", consent_id=consent)
+        expect(shown["said"]["consentStatus"], "terminatedByTpp", shown)
+        expect(_at_the_bank(app, token, consent, "get_balances", account_id=ids[0])["status"], 401)
+        expect(app.step("introspect", token=token)["active"], False)
+        refuses_refresh(app, tokens["refresh_token"])
+    return {"consent.request": 1, "consent.authorise": 1, "consent.terminate": 1, "allow": 3}
+
+
+def _ask(app: StockApp, token: str) -> tuple[str, str]:
+    """The consent's id, and where the link `scaOAuth` leads."""
+    until = (datetime.now(UTC) + timedelta(days=90)).date().isoformat()
+    answer = _at_the_ledger(
+        app,
+        token,
+        "create_consent",
+        model={"consents": "Consents"},
+        body={
+            "access": {"accounts": [], "balances": []},
+            "recurringIndicator": True,
+            "validUntil": until,
+            "frequencyPerDay": 4,
+            "combinedServiceIndicator": False,
+        },
+        psu_ip_address="192.0.2.7",
+        tpp_redirect_uri=app.scene.ports.back,
+    )
+    expect(answer["status"], 201, answer)
+    expect(answer["said"]["consentStatus"], "received", answer)
+    return str(answer["said"]["consentId"]), str(answer["said"]["_links"]["scaOAuth"]["href"])
+
+
+def _at_the_ledger(app: StockApp, token: str, call: str, **said: Any) -> dict[str, Any]:
+    more = {name: said.pop(name) for name in ("model", "body") if name in said}
+    return app.generated("berlin").ask(
+        host=f"{app.scene.ports.ledger_url}/holders/{BANK}",
+        api=API,
+        call=call,
+        token=token,
+        parameters={"x_request_id": str(uuid.uuid4()), **said},
+        **more,
+    )
+
+
+def _at_the_bank(app: StockApp, token: str, consent: str, call: str, **said: Any) -> dict[str, Any]:
+    return app.generated("berlin").ask(
+        host=app.scene.ports.bank_url,
+        api=API,
+        call=call,
+        token=token,
+        parameters={"x_request_id": str(uuid.uuid4()), "consent_id": consent, "psu_ip_address": "192.0.2.7", **said},
+    )
+
+
+def _balance(app: StockApp, token: str, consent: str, account: str) -> str:
+    answer = _at_the_bank(app, token, consent, "get_balances", account_id=account)
+    expect(answer["status"], 200, answer)
+    [balance] = answer["said"]["balances"]
+    return str(balance["balanceAmount"]["amount"])
