@@ -76,7 +76,7 @@ class LogKeys:
 
     def _end(self, key: bytes, index: int) -> LogKeys:
         if key not in self.in_force:
-            raise NotFound("this is no key of this log that is in force", member="key")
+            raise NotFound("this is not a key of this log that is in force", member="key")
         if len(self.in_force) < 2:
             raise IllegalTransition("a log key ends while another is in force: add its successor first", member="key")
         return LogKeys(tuple(replace(one, last=index) if one.key == key else one for one in self.known))
@@ -84,7 +84,7 @@ class LogKeys:
     def _compromise(self, key: bytes, from_size: int, index: int) -> LogKeys:
         known = next((one for one in self.known if one.key == key), None)
         if known is None:
-            raise NotFound("this is no key that a document of this log names", member="key")
+            raise NotFound("this is not a key that a document of this log names", member="key")
         if from_size > index:
             raise InvalidInput(f"the log has {index} entries: from_size is at most that", member="from_size")
         if known.compromised is not None and from_size >= known.compromised:

@@ -103,11 +103,12 @@ class UsageStatement(Struct, frozen=True):
 
 
 class PublishedMap(Struct, frozen=True):
-    """The last version of a holder's data map."""
+    """A version of a holder's data map, published at entry `index` and `time` (ms)."""
 
     author: str
     says: MapPublish
     index: int
+    time: int
 
 
 class ConformanceCertificate(Struct, frozen=True):
@@ -134,7 +135,8 @@ class Partners:
     """All that partners have declared as of some index."""
 
     attestations: Mapping[Of, Attestation] = field(default_factory=dict)
-    maps: Mapping[Of, PublishedMap] = field(default_factory=dict)
+    maps: Mapping[Of, tuple[PublishedMap, ...]] = field(default_factory=dict)
+    """All versions of each, the first one first."""
     tariffs: Mapping[int, Tariff] = field(default_factory=dict)
     """By the offer's index."""
     tariff_codes: frozenset[Of] = frozenset()
@@ -161,7 +163,7 @@ class Partners:
                     raise NotFound("this participant has given no such attestation that stands", member="attestation")
                 return self._attested(structs.replace(given, withdrawn_at=index))
             case MapPublish():
-                return self._mapped(principal, says, index)
+                return self._mapped(PublishedMap(principal, says, index, time))
             case TariffOffer():
                 name = principal, says.tariff
                 if name in self.tariff_codes:
@@ -193,7 +195,7 @@ class Partners:
                 )
                 if given is None:
                     raise NotFound(
-                        f"entry {document.attestation} is no attestation of {document.participant!r}",
+                        f"entry {document.attestation} is not an attestation of {document.participant!r}",
                         member="attestation",
                     )
                 if not given.counts(time):
@@ -219,13 +221,12 @@ class Partners:
         name = attestation.author, attestation.says.attestation
         return replace(self, attestations=_with(self.attestations, name, attestation))
 
-    def _mapped(self, principal: str, says: MapPublish, index: int) -> Partners:
-        name = principal, says.map
-        known = self.maps.get(name)
-        due = 1 if known is None else known.says.map_version + 1
-        if says.map_version != due:
-            raise IllegalTransition(f"the next version of this map is {due}", member="map_version")
-        return replace(self, maps=_with(self.maps, name, PublishedMap(principal, says, index)))
+    def _mapped(self, published: PublishedMap) -> Partners:
+        name = published.author, published.says.map
+        before = self.maps.get(name, ())
+        if published.says.map_version != len(before) + 1:
+            raise IllegalTransition(f"the next version of this map is {len(before) + 1}", member="map_version")
+        return replace(self, maps=_with(self.maps, name, (*before, published)))
 
     def _offered(self, tariff: Tariff) -> Partners:
         return replace(self, tariffs=_with(self.tariffs, tariff.index, tariff))
@@ -294,7 +295,7 @@ class Partners:
     def _answered(self, principal: str, says: UsageAnswer, index: int) -> Partners:
         stated = self.statements.get(says.statement)
         if stated is None or stated.says.recipient != principal:
-            raise NotFound(f"entry {says.statement} is no usage statement to this participant", member="statement")
+            raise NotFound(f"entry {says.statement} is not a usage statement to this participant", member="statement")
         if stated.replaced_by is not None:
             raise IllegalTransition(f"entry {stated.replaced_by} has replaced this statement", member="statement")
         if stated.is_agreed:
@@ -305,7 +306,7 @@ class Partners:
 
 def _no_tariff(offer: int) -> NotFound:
     return NotFound(
-        f"entry {offer} is no tariff that this participant offered, was offered, or accepted", member="offer"
+        f"entry {offer} is not a tariff that this participant offered, was offered, or accepted", member="offer"
     )
 
 

@@ -91,7 +91,7 @@ class ShardSet:
     def _shard(self, origin: str) -> Shard:
         found = self.shards.get(origin)
         if found is None:
-            raise NotFound(f"{origin!r} is no shard of this set: add it first (shard.added)", member="origin")
+            raise NotFound(f"{origin!r} is not a shard of this set: add it first (shard.added)", member="origin")
         return found
 
 

@@ -17,6 +17,9 @@ from verifier.telling.result import Result
 if TYPE_CHECKING:
     from verifier.audit.bundle import Ask, Auditor, Watch
 
+MAX_CERTIFICATES = 50
+"""Told among the facts; all of them stand beside their participants."""
+
 
 def audit_bundle(
     arguments: argparse.Namespace,
@@ -31,7 +34,7 @@ def audit_bundle(
     from verifier.audit.concerned import concerns
     from verifier.audit.resume import load, save
     from verifier.bytes.archive import open_archive
-    from verifier.telling.parties import parties
+    from verifier.telling.parties import certificate_words, parties
 
     language = arguments.lang
     trust = trust_of(arguments, result)
@@ -76,6 +79,12 @@ def audit_bundle(
     keys = sum(len(party.keys) for party in result.parties)
     delegations = sum(len(party.delegates) for party in result.parties)
     result.facts.append((word("signers", language), f"{len(result.parties)} / {keys} / {delegations}"))
+    told = [
+        f"{party.id}: {words}"
+        for party in result.parties
+        for words in certificate_words(party, auditor.links.time, language)
+    ]
+    result.facts += [(word("certificate", language), words) for words in told[:MAX_CERTIFICATES]]
     if audit.start:
         result.facts.append((word("resumed", language), f"{audit.start:,}"))
     if not place.is_file():

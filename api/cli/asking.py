@@ -29,11 +29,14 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the closing table.")] = False,
     customers: Annotated[int, typer.Option(min=1, help="How many customers consent.")] = 200,
     directory: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+    shards: Annotated[
+        int, typer.Option(min=0, max=8, help="Show several logs as one instead: so many, and their head log; then end.")
+    ] = 0,
     lang: Annotated[Literal["en", "pt", "zh"], typer.Option(help="Language of what is said here.")] = "en",
 ) -> None:
     """Start a ledger, banks and recipients on this machine, and watch consents live and end."""
     from api.demo import run  # noqa: PLC0415  (it brings much that no server needs)
 
     with files_told_in_a_sentence():
-        status = run(once=once, customers=customers, directory=directory, language=lang)
+        status = run(once=once, customers=customers, directory=directory, language=lang, shards=shards)
     raise typer.Exit(status)

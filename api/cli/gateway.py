@@ -104,7 +104,7 @@ def gateway_redirect(
     with node_of(state) as node:
         roles = node.ledger.registry.participant(participant).roles
         if "recipient" not in roles:
-            raise NotFound(f"{participant} is no recipient")
+            raise NotFound(f"{participant} is not a recipient")
         register_redirect(node.settings.gateway_file, participant, address)
     say(f"{participant}: customers may be sent back to {address}", address=address, participant=participant)
 
@@ -114,6 +114,6 @@ def gateway_sm4_key(participant: Annotated[str, typer.Argument(help="The recipie
     """Make the key under which bodies to and from a recipient may be encrypted with SM4. Start the servers anew."""
     with node_of(state) as node:
         if "recipient" not in node.ledger.registry.participant(participant).roles:
-            raise NotFound(f"{participant} is no recipient")
+            raise NotFound(f"{participant} is not a recipient")
         path = make_sm4_key(node.settings.gateway_file, participant)
     say(f"{path}: hand it to {participant} on a way that nobody else sees", file=str(path), participant=participant)

@@ -73,7 +73,7 @@ def train_model(
 def model_show(
     file: Annotated[Path, typer.Argument(help="A model's file; its card stands beside it.", metavar="FILE")],
 ) -> None:
-    """What a model is and how it was made. A file that is no model is refused by name."""
+    """What a model is and how it was made. A file that is not a model is refused by name."""
     with told_in_a_sentence():
         stored = read_model(file)
     card, model = stored.card, stored.model

@@ -182,7 +182,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        fail(f"--from {text!r} is no day: write it as 2026-10-01")
+        fail(f"--from {text!r} is not a day: write it as 2026-10-01")
 
 
 def _in_order(option: str, given: list[str], known: tuple[str, ...]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ USAGE: Final = 2
 DEFECT: Final = 3
 """A check failed."""
 UNCHECKED: Final = 4
-"""A check could not be made, which is no success."""
+"""A check could not be made, which is not a success."""
 DENIED: Final = 5
 """The ledger recorded an access, and denied it."""
 INTERRUPTED: Final = 130

@@ -84,7 +84,7 @@ def _day(option: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        fail(f"{option} {text!r} is no day: write it as 2026-10-01")
+        fail(f"{option} {text!r} is not a day: write it as 2026-10-01")
 
 
 def _moment(day: date) -> int:

@@ -13,7 +13,7 @@ class Addresses:
     """The addresses of nodes of one log, in the order in which they are tried; the one that answered last comes first."""
 
     def __init__(self, addresses: str | Sequence[str]) -> None:
-        """Raises ValueError for none, for too many, for one that is given twice, and for what is no http or https URL."""
+        """Raises ValueError for none, for too many, for one that is given twice, and for what is not an http or https URL."""
         given = [addresses] if isinstance(addresses, str) else list(addresses)
         self._all = tuple(one.rstrip("/") for one in given)
         if not 1 <= len(self._all) <= MOST:
@@ -24,7 +24,7 @@ class Addresses:
             parts = urlsplit(one)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise ValueError(
-                    f"{one!r} is no address of a ledger: it begins with http:// or https://, and names a host"
+                    f"{one!r} is not an address of a ledger: it begins with http:// or https://, and names a host"
                 )
         self._preferred = 0
 

@@ -51,7 +51,7 @@ def key_leaves_of(body: bytes) -> list[tuple[int, bytes]]:
     try:
         return [(one.index, unb64u(one.leaf)) for one in _key_leaves.decode(body).documents]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LedgerError) as error:
-        raise ReceiptRefused(f"the answer is no list of the log's keys: {error}") from None
+        raise ReceiptRefused(f"the answer is not a list of the log's keys: {error}") from None
 
 
 def hashes_of(answer: Any) -> list[bytes]:

@@ -59,7 +59,7 @@ _OTHER_BYTES: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyExce
 
 
 class _OtherBytes(InvalidInput):
-    """The service says that this is no ciphertext of that key and that context."""
+    """The service says that this is not a ciphertext of that key and that context."""
 
 
 class _WouldSucceed(Exception):

@@ -39,7 +39,7 @@ def service_address(url: str, service: str) -> str:
         parts = urlsplit(url)
         local = parts.hostname in _LOCAL
     except ValueError:
-        raise InvalidInput(f"the endpoint of {service} is no address") from None
+        raise InvalidInput(f"the endpoint of {service} is not an address") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise InvalidInput(f"{service} is asked over https; plain http is for loopback only")
     if not parts.hostname or parts.username or parts.password or parts.path not in {"", "/"} or parts.query:

@@ -14,7 +14,7 @@ def leg_of(
     access: VerifiedReceipt, rows: int, content: bytes, digest: bytes, masks: Iterable[str] | None = None
 ) -> dict[str, Any]:
     """The members beside act and signer; without `masks` where they are None. Raises ReceiptRefused for a receipt of
-    something that is no access."""
+    something that is not an access."""
     if access.item is None:
         raise ReceiptRefused(f"entry {access.index} is {access.act}: nothing can be delivered under it")
     said = {

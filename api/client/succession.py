@@ -1,6 +1,6 @@
 """From a log key that a reader knows to the next one, by the log's own documents (docs/spec/log.md, «The log's keys»).
 
-Who hands the documents over is trusted in nothing: the key that is known vouches for the tree that names its successor.
+The server that hands the documents over is not trusted: the known key vouches for the tree that names its successor.
 """
 
 from __future__ import annotations

@@ -44,6 +44,11 @@ class Audit:
         told = (json.loads(line) for line in self.output.splitlines() if line.startswith("{"))
         return sum(one["count"] for one in told if (one.get("event"), one.get("what")) == ("checked", what))
 
+    def names_in(self, log: str, index: int) -> bool:
+        """Whether a defect is reported at this entry of this log (its origin)."""
+        told = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+        return any(one.get("event") == "defect" and (one.get("log"), one.get("index")) == (log, index) for one in told)
+
     def names(self, index: int) -> bool:
         """Whether a defect is reported at this entry."""
         return any(index == found for found in _indexes(self.output))
@@ -77,6 +82,12 @@ async def verify_bundle(bundle: Path, policy: Path) -> Audit:
     """`consent-verify bundle`: every hash, proof, chain, signature, transition and decision."""
     program = "import sys; from verifier.cli import main; sys.exit(main())"
     return Audit(*await run([sys.executable, "-c", program, "bundle", str(bundle), "--policy", str(policy), "--json"]))
+
+
+async def verify_set(folder: Path, policy: Path) -> Audit:
+    """`consent-verify set`: the head log and each shard, by the head log's key alone."""
+    program = "import sys; from verifier.cli import main; sys.exit(main())"
+    return Audit(*await run([sys.executable, "-c", program, "set", str(folder), "--policy", str(policy), "--json"]))
 
 
 async def verify_receipts(folder: Path, policy: Path) -> dict[int, int]:

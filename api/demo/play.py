@@ -8,13 +8,12 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.client import ClientError
 from api.client.supervision import USUAL_CLOCKS
@@ -25,6 +24,8 @@ from api.demo.past import BILLED, HOLDER, Past
 from api.demo.people import People, find_people
 from api.demo.recipient import Pulled
 from api.demo.servers import DemoFailed, free_port, ledger_process, wait_until_ready
+from api.demo.sets import play_set
+from api.demo.stage import Stage
 from api.demo.table import ClosingTable
 from api.demo.templates import find_templates
 from api.demo.witnesses import start_witnesses, wait_until_witnessed
@@ -34,33 +35,7 @@ from ledger.errors import LedgerError
 LEAST_CUSTOMERS = 10
 
 
-class Stage:
-    """Where the demo shows what it does, in one language: bars while it works, and the time each act took."""
-
-    def __init__(self, console: Console, say: Says) -> None:
-        self.console = console
-        self.say = say
-        self.seconds = 0.0
-
-    @contextmanager
-    def act(self, name: str, total: int | None = None) -> Iterator[story.Tick]:
-        """A bar for one act (`act.<name>` of the words); call what it gives for every step."""
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description:<46}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        started = time.perf_counter()
-        with Progress(*columns, console=self.console, transient=False) as progress:
-            bar = progress.add_task(self.say(f"act.{name}"), total=total or 1)
-            yield lambda: progress.advance(bar)
-            progress.update(bar, completed=total or 1)
-        self.seconds = time.perf_counter() - started
-
-
-def play(*, once: bool, customers: int, directory: Path | None, language: Language) -> int:
+def play(*, once: bool, customers: int, directory: Path | None, language: Language, shards: int = 0) -> int:
     """See api.demo.run."""
     console, say = Console(), Says(language)
     logging.getLogger("consent_ledger.guard").addHandler(logging.NullHandler())
@@ -77,7 +52,10 @@ def play(*, once: bool, customers: int, directory: Path | None, language: Langua
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            return runner.run(_play(Stage(console, say), folder, once=once, customers=customers))
+            stage = Stage(console, say)
+            if shards:
+                return runner.run(_play_set(stage, folder, shards))
+            return runner.run(_play(stage, folder, once=once, customers=customers))
     except KeyboardInterrupt:
         console.print(f"\n{say('stopped')}")
         return 0 if not once else 1
@@ -133,17 +111,31 @@ async def _play(stage: Stage, folder: Path, *, once: bool, customers: int) -> in
         _recounted(stage, facts, month, scores, whole)
         size = say("total.result", accounts=len(people.accounts), transactions=people.transactions)
         facts.add("total", size, good=True, seconds=time.perf_counter() - begun)
-        console.print()
-        facts.show(console)
-        (folder / "facts.json").write_text(json.dumps(facts.as_json(), indent=1), encoding="utf-8")
-        if not facts.good:
-            console.print(say("wrong"), style="bold red")
+        _close(stage, facts, folder)
         if not once:
             show_doors(console, say, doors(url, histories.waiting, say.language))
             _show_addresses(console, say, cast)
             await history.go_on(histories)
             await asyncio.Event().wait()
     return 0 if facts.good else 1
+
+
+async def _play_set(stage: Stage, folder: Path, shards: int) -> int:
+    console, say = stage.console, stage.say
+    console.print(f"\n[bold]{say('opening')}[/] {say('opening.set', count=shards)}")
+    console.print(f"{say('opening.keys', folder=folder)}\n")
+    facts = await play_set(stage, folder, shards)
+    _close(stage, facts, folder)
+    return 0 if facts.good else 1
+
+
+def _close(stage: Stage, facts: ClosingTable, folder: Path) -> None:
+    """Show the table, keep it, and say so if something is not as it must be."""
+    stage.console.print()
+    facts.show(stage.console)
+    (folder / "facts.json").write_text(json.dumps(facts.as_json(), indent=1), encoding="utf-8")
+    if not facts.good:
+        stage.console.print(stage.say("wrong"), style="bold red")
 
 
 async def _consents(stage: Stage, facts: ClosingTable, cast: Cast, seen: story.StoryCounts, customers: int) -> None:

@@ -1,7 +1,7 @@
 """The sender: follows the log, notes whom to tell, and tells them, until they acknowledge or a week is over.
 
 Several processes may run one; a lease in the database lets one of them work. Should two work at once for a moment (a clock
-that jumped, a process that slept), each attempt is still claimed by one only. What a crash interrupts is tried again under
+that jumped, a process that slept), each attempt is still claimed by one only. After a crash an attempt is made again under
 the same event id: at least once, and recognisable.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ _UK_RID: Final = "http://openbanking.org.uk/rid"
 _UK_RTY: Final = "http://openbanking.org.uk/rty"
 _UK_RLK: Final = "http://openbanking.org.uk/rlk"
 UK_STANDARD: Final = "uk-ob"
+VERIFICATION: Final = "https://schemas.openid.net/secevent/ssf/event-type/verification"
+"""Of the OpenID Shared Signals Framework, 8.1.4.1: a token that says nothing but that tokens arrive."""
 UK_VERSIONS: Final = ("v4.0", "v3.1")
 """As they stand in terms, and in addresses."""
 
@@ -108,6 +111,19 @@ class EventTokens:
             "toe": alert.time // 1000,
             "events": {EVENT_PREFIX + "alert-raised": event},
         }
+
+    def test_token(self, participant: str, now: int) -> tuple[str, str]:
+        """A new `jti`, and a token about no entry that a participant's endpoint is tried with; `now` in milliseconds."""
+        jti = b64u(os.urandom(16))
+        claims = {
+            "iss": self._issuer,
+            "iat": now // 1000,
+            "jti": jti,
+            "aud": participant,
+            "sub_id": {"format": "opaque", "id": participant},
+            "events": {VERIFICATION: {"state": jti}},
+        }
+        return jti, self._signed(claims)
 
     def _signed(self, claims: dict[str, Any]) -> str:
         header = msgspec.json.encode({"alg": self._signer.alg, "kid": self._signer.kid, "typ": TYP})

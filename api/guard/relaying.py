@@ -90,7 +90,7 @@ class TokenWay:
         permissions: tuple[str, ...],
         digest: str,
     ) -> Question:
-        """The access, signed by the bank. What is wrong with the token stands in it, and the log denies it. Raises
+        """The access, signed by the bank. It says what is wrong with the token, and the log denies it. Raises
         RefusedAccess."""
         recipient, purpose = await self._agreed(client, bound.consent_id)
         asserted = set[Asserted]() if wrong is None else {wrong}

@@ -54,8 +54,8 @@ class Room:
         self._coming.pop(body, None)
 
     def make_room(self) -> None:
-        """Give up what has been coming for the longest, until the rest is within the bound. What is whole is being worked on,
-        and stays."""
+        """Give up what has been coming for the longest, until the rest is within the bound. Whole bodies stay: they are
+        being worked on."""
         while self.held > self.body_bytes and self._coming:
             oldest = next(iter(self._coming))
             oldest.give_up(

@@ -140,7 +140,7 @@ def _read(file: Path, limit: int, wrong: type[E]) -> bytes:
         raise wrong(f"{file} cannot be read: {error.strerror}") from None
     try:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise wrong(f"{file} is no file, and nothing is read of it")
+            raise wrong(f"{file} is not a file, and nothing is read from it")
         with os.fdopen(opened, "rb", closefd=False) as stream:
             data = stream.read(limit + 1)
     except OSError as error:

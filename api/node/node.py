@@ -10,6 +10,7 @@ from functools import partial
 from api.events.delivery import Push
 from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
+from api.events.trying import EndpointTests
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
 from api.node.bundling import Bundler
@@ -56,6 +57,7 @@ class Events:
     store: EventStore
     queries: EventQueries
     tokens: EventTokens
+    tests: EndpointTests = field(default_factory=EndpointTests)
 
     def sender(
         self,

@@ -135,7 +135,7 @@ def _sm4_key(path: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != SM4_BYTES:
-        raise InvalidInput(f"{path} is no SM4 key: 32 hexadecimal digits")
+        raise InvalidInput(f"{path} is not an SM4 key: 32 hexadecimal digits")
     return key
 
 

@@ -81,7 +81,7 @@ def read_setup(path: Path) -> GatewaySetup:
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise InvalidInput(f"{path} is no setup of a gateway: {error}") from None
+        raise InvalidInput(f"{path} is not a setup of a gateway: {error}") from None
 
 
 def plan_setup(setup: GatewaySetup, folder: Path, registry: Registry, present: GatewayFile) -> SetupPlan:
@@ -146,7 +146,7 @@ def _keys(participant: str, use: str, path: Path, registry: Registry) -> list[Ma
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist") from None
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        raise InvalidInput(f"{path} is no JWK set of public keys, each with its kid") from None
+        raise InvalidInput(f"{path} is not a JWK set of public keys, each with its kid") from None
     documents: list[Mapping[str, Any]] = []
     for kid, key in read:
         there = registry.keys.get(kid)

@@ -1,8 +1,8 @@
 """Invitations: they let a company register itself as one participant until some time, with a proof that it holds its keys.
 
 An invitation is stored nowhere: it is signed by the node's token key, and used up by the registration it leads to, since a
-participant's id is registered once. Who invited stands in the log, as the reason of the newcomer's first suspension: another
-person than that one lets it in.
+participant's id is registered once. The log names who invited, in the reason of the newcomer's first suspension: another
+person lets it in.
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ class Registering:
             jwt, issuer = issuer_of(text)
             register = self._registers.get(issuer)
             if register is None:
-                raise BadToken("its issuer is no register that is named here")  # noqa: TRY301
+                raise BadToken("its issuer is not a register that is named here")  # noqa: TRY301
             kid = text_claim(jwt.header, "kid", longest=128)
             key = register.keys(kid).get(kid)
             if key is None:

@@ -139,5 +139,5 @@ def _roles(said: Any) -> set[str]:
 def _texts(claims: Mapping[str, Any], member: str) -> tuple[str, ...]:
     found = claims.get(member)
     if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
-        raise BadToken(f"{member} is no list of addresses")
+        raise BadToken(f"{member} is not a list of addresses")
     return tuple(found)

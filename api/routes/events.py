@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.events.addresses import read_endpoint
+from api.events.delivery import Push
 from api.events.polling import Poll, poll
 from api.http.describing import answer, body
 from api.http.wire import Reply, read_shape
@@ -34,6 +36,20 @@ class EndpointReply(Struct, frozen=True):
     participant: str
     url: str
     enabled: bool
+
+
+class EndpointTestReply(Struct, frozen=True):
+    """How a test of an endpoint ended."""
+
+    event_id: str
+    """The token's `jti`."""
+    url: str
+    delivered: bool
+    """Whether the endpoint acknowledged the token (202)."""
+    error: str | None
+    """What the attempt met: a code, as in `last_error`."""
+    milliseconds: int
+    """How long it took."""
 
 
 class NewEndpoint(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +106,34 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
         node.events.store.set_endpoint, known.id, new.url, enabled=new.enabled, now=SystemClock().now()
     )
     return Reply(200, msgspec.json.encode(EndpointReply(known.id, new.url, new.enabled)), headers=_NO_STORE).response()
+
+
+@serve(
+    router,
+    "POST",
+    "/participants/{participant}/endpoint/test",
+    access=EVENTS_MANAGE,
+    tag="events",
+    summary="Try a participant's endpoint",
+    answers={200: answer("How it ended", schema="EndpointTest")},
+    problems=("conflict", "not-found"),
+)
+async def post_endpoint_test(participant: str, node: NodeHere, caller: CallerHere) -> Response:
+    """For the participant itself and for the operator: one token about nothing, signed and sent as all others are, also where
+    the endpoint is switched off. It is not repeated."""
+    if caller.id not in (OPERATOR, participant):
+        raise NotFound(f"there is no participant {participant!r} for this client", member="participant")
+    endpoint = await run_in_threadpool(node.events.queries.endpoint, participant)
+    if endpoint is None:
+        raise NotFound("there is no endpoint: set one first", member="participant")
+    development = node.settings.web.environment == "development"
+    push = await run_in_threadpool(partial(Push, development=development))  # it reads certificates
+    try:
+        ended = await node.events.tests.send(push, endpoint.url, node.events.tokens, participant, SystemClock().now())
+    finally:
+        await push.aclose()
+    reply = EndpointTestReply(ended.event_id, endpoint.url, ended.error is None, ended.error, ended.milliseconds)
+    return Reply(200, msgspec.json.encode(reply), headers=_NO_STORE).response()
 
 
 @serve(

@@ -163,7 +163,7 @@ def get_maps(node: NodeHere) -> Response:
     """Which of its fields a holder has graded, by the hash of its map; the map itself is the holder's to show."""
     found = [
         MapReply(each.author, each.says.map, each.says.map_version, each.says.map_hash, each.says.fields, each.index)
-        for each in node.ledger.registry.partners.maps.values()
+        for *_, each in node.ledger.registry.partners.maps.values()
     ]
     return private(MapsReply(found))
 

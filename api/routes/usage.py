@@ -114,7 +114,7 @@ def get_usage_count(
     for a million releases."""
     tariff = node.ledger.registry.partners.tariff(offer)
     if not (caller.id in (tariff.author, recipient) or supervises(node, caller, tariff.author, recipient)):
-        raise NotFound(f"entry {offer} is no tariff of this participant's", member="offer")
+        raise NotFound(f"entry {offer} is not a tariff of this participant's", member="offer")
     counted = node.ledger.usage.count(
         node.ledger.registry,
         offer,
@@ -199,7 +199,7 @@ def _statement(node: Node, caller: Caller, index: int) -> UsageStatement:
         caller.id in (stated.author, stated.says.recipient)
         or supervises(node, caller, stated.author, stated.says.recipient)
     ):
-        raise NotFound(f"entry {index} is no usage statement of this participant's", member="index")
+        raise NotFound(f"entry {index} is not a usage statement of this participant's", member="index")
     return stated
 
 

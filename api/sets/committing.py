@@ -37,7 +37,7 @@ log = structlog.get_logger("api.sets")
 
 TURN_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 5.0
-LONGEST_PAUSE_SECONDS: Final = 300.0
+LONGEST_PAUSE_SECONDS: Final = 15.0
 REPEAT_MS: Final = 3_600_000
 """An unchanged head is told again after an hour: so the log shows that the shard was asked."""
 HEADS: Final = 6

@@ -35,7 +35,8 @@ def page(standard: str) -> str:
     ]
     for table in said.tables:
         rows = [(f"`{name}`", what) for name, what in table.rows.items()]
-        parts.append(f"## {table.title}\nOfficial list: {table.official}.\n\n" + _table(("what", "here"), rows))
+        listed = wrapped(f"Official list: {table.official}.")
+        parts.append(f"## {table.title}\n{listed}\n\n" + _table(("what", "here"), rows))
     return "\n\n".join(parts) + "\n"
 
 

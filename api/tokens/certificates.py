@@ -1,8 +1,8 @@
 """Client certificates, as the proxy that ends TLS forwards them (RFC 8705, RFC 9440).
 
 The proxy has seen that the client holds the certificate's private key. The log says whose key it is: the public key must be
-one of the participant's client keys (RFC 8705 §2.2, with the log in the place of the key set). Who issued the certificate is
-the proxy's to check, where a scheme wants that.
+one of the participant's client keys (RFC 8705 §2.2, with the log in the place of the key set). Where a
+scheme wants that, the proxy checks who issued the certificate.
 """
 
 from __future__ import annotations

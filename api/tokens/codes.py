@@ -1,7 +1,7 @@
 """The authorization code flow (RFC 6749 §4.1, RFC 7636, RFC 9126, RFC 9207, JARM), as FAPI 2.0 narrows it.
 
 Nothing is stored: what a browser carries from one step to the next was signed here, is good for one purpose and some
-minutes, and is used once. Who agreed to what is in the log: a code is given for a consent that is active at this moment.
+minutes, and is used once. The log says who agreed to what: a code is given for a consent that is active at this moment.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class CodeFlow:
     def opened(self, client: str, request_uri: str, now: float) -> tuple[PushedRequest, str]:
         """The request that a browser brings, and the ticket that it goes on with. Raises BadToken.
 
-        A page that is loaded twice is no second authorization: the ticket keeps the request's own `jti`, which is used up
+        A page that is loaded twice is not a second authorization: the ticket keeps the request's own `jti`, which is used up
         when the customer has answered.
         """
         claims = self._opened("pushed", request_uri.removeprefix(REQUEST_URI), now, PAR_SECONDS)
@@ -311,7 +311,7 @@ REFRESH_SECONDS: Final = 400 * 86_400
 
 
 def _typ(use: str) -> str:
-    """A token signed for one use is refused for any other, and is no access token."""
+    """A token signed for one use is refused for any other, and is not an access token."""
     return f"consent-ledger-{use}+jwt"
 
 

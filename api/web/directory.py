@@ -95,7 +95,7 @@ def read_logo(path: Path) -> Logo:
         raise InvalidInput(f"the logo {path} is larger than {LOGO_LIMIT} bytes: make it smaller")
     media_type = _type_of(content)
     if media_type is None:
-        raise InvalidInput(f"the logo {path} is no PNG, JPEG or WebP picture: convert it to one of these")
+        raise InvalidInput(f"the logo {path} is not a PNG, JPEG or WebP picture: convert it to one of these")
     return Logo(content, media_type)
 
 

@@ -1,7 +1,7 @@
 """What is done with feedback: it is kept, then recorded in the customer's chain by her bank; so is every answer.
 
 Words are kept before the log is asked, so that nothing that was acknowledged is lost; what the log refuses is forgotten again.
-Whoever answers is refused nothing by a log under an older ruleset: there the answer is kept here only, and pages say so.
+A log under an older ruleset takes no answers, and nobody is refused for that: the answer is kept here only, and pages say so.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is to be sent, and what was: noted with the place in the log up to which it is noted, in one transaction.
 
 A notice has an id that follows from the person, the channel and what it is about, so that reading the same entries twice notes
-it once. Each attempt is claimed by one process only. What a crash interrupts between sending and noting is sent again under the
-same id (an e-mail: the same Message-ID), and nothing else is ever sent twice.
+it once. Each attempt is claimed by one process only. A crash between sending and noting makes the
+next process send again, under the same id (an e-mail: the same Message-ID); nothing else is ever sent twice.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class SandboxService:
         except msgspec.ValidationError:
             raise Unavailable("the answer of the sandboxes does not read") from None
         if not is_sandbox(found.ledger.origin):
-            raise Unavailable("what answered is no sandbox: its log is not named as one")
+            raise Unavailable("what answered is not a sandbox: its log is not named as one")
         return found
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:

@@ -151,7 +151,7 @@ class Backend(Protocol):
         reader MUST NOT hold up the writer."""
 
     def operations_engine(self, url: str) -> Engine:
-        """For what is not the log but lies beside it. What it commits may be lost in a power cut."""
+        """For what is not the log but lies beside it. A power cut may undo its commits."""
 
     def keystore_engine(self, url: str) -> Engine:
         """For the key store: commits MUST be durable, and a deleted key MUST leave nothing behind in the database's files."""
@@ -160,8 +160,8 @@ class Backend(Protocol):
         """For one-time tokens, in sessions of their own: a session of it MUST NOT be used for the log."""
 
     def pages_engine(self, url: str) -> Engine:
-        """For what the pages remember of people. What it commits may be lost in a power cut; a deleted row MUST leave nothing
-        behind in the database's files once `sweep` has answered True."""
+        """For what the pages remember of people. A power cut may undo its commits; a deleted row MUST leave nothing behind
+        in the database's files once `sweep` has answered True."""
 
     def move_log(self, reader: Engine, /) -> None:
         """What of the engine's write-ahead log must be moved by us. It MUST hold up no writer for long."""

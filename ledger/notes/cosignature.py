@@ -36,7 +36,7 @@ def cosigned_message(text: bytes, time: int) -> bytes:
 def subtree_message(text: bytes, cosigner: str, time: int) -> bytes:
     """The bytes that an ML-DSA-44 witness signs of a checkpoint's text: its extension lines are not among them.
 
-    Raises BadEncoding for what is no checkpoint, InvalidInput for a name that is too long.
+    Raises BadEncoding for what is not a checkpoint, InvalidInput for a name that is too long.
     """
     lines = text.decode().split("\n")
     if len(lines) < 4:

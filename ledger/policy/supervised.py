@@ -23,7 +23,7 @@ def matches(scope: Scope, consent: Consent, item: Item) -> bool:
 
 
 def frozen(consent: Consent, item: Item, now: Moment) -> Reason | None:
-    """A freeze that is no drill."""
+    """A freeze that is not a drill."""
     for freeze in now.registry.supervision.freezing:
         if freeze.holds(now.time) and matches(freeze.scope, consent, item):
             return Reason.FROZEN

@@ -102,7 +102,7 @@ class Publisher:
         try:
             public = open_checkpoint(note.decode(), (*self._keys.vkeys(self._own.name), self._own))
         except UnicodeDecodeError:
-            raise Corrupt("the published checkpoint is not one: it is no text") from None
+            raise Corrupt("the published checkpoint is not one: it is not text") from None
         except InvalidInput as error:
             raise Corrupt(f"the published checkpoint is not one of this log: {error.detail}") from None
         with self._store.read() as connection:

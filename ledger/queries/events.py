@@ -200,6 +200,17 @@ class EventQueries:
             query = query.where(event_deliveries.c.state == state)
         return self._deliveries(query.order_by(event_deliveries.c.idx).limit(min(limit, PAGE_LIMIT)))
 
+    def latest_of(self, participant: str, limit: int) -> list[Delivery]:
+        """A participant's last deliveries, the newest entry first."""
+        found: list[Delivery] = []
+        for (
+            state
+        ) in DeliveryState:  # one question for each, so that each is answered by an index, however many there are
+            mine = event_deliveries.c.participant == participant, event_deliveries.c.state == state.value
+            query = select(event_deliveries).where(*mine).order_by(event_deliveries.c.idx.desc())
+            found += self._deliveries(query.limit(min(limit, PAGE_LIMIT)))
+        return sorted(found, key=lambda one: one.index, reverse=True)[:limit]
+
     def deliveries_about(self, index: int) -> list[Delivery]:
         """Who was to be told of one entry."""
         query = select(event_deliveries).where(event_deliveries.c.idx == index)

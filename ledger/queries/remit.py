@@ -57,7 +57,7 @@ class Remit(Struct, frozen=True, forbid_unknown_fields=True):
 
     def may_touch(self, author: str, holder: object, recipient: object) -> bool:
         """Whether what `author` says of a scope is theirs to see: by one whom they name, or about what may be a consent of
-        theirs. A member of a scope that is no text names nobody."""
+        theirs. A member of a scope that is not text names nobody."""
         if not self.is_limited or author in self.named:
             return True
         for mine, name in ((self.holders, holder), (self.recipients, recipient)):

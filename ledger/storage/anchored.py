@@ -1,7 +1,7 @@
 """Holds rows against what the log has signed, before anything rests on them.
 
 The head's checkpoint signs the tree. A leaf of the tree, the last index-head, signs the completeness map: how many leaves each
-chain has, and which is the last. Who writes in the database alone can take rows away, and cannot make the signed map say so.
+chain has, and which is the last. Somebody who writes in the database alone can take rows away; the signed map still has them.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ class KeyStore:
         return {chain for chain, (_, wrapped) in self._select(set(chains)).items() if wrapped is None}
 
     def destroy(self, chains: Iterable[bytes]) -> int:
-        """Destroy the data keys of these chains; how many existed. What they encrypted is unreadable from here on.
+        """Destroy the data keys of these chains; how many existed. Nothing that they encrypted can be read again.
 
         Raises Unavailable when a reader kept SQLite from overwriting the old bytes; doing it again is safe.
         """

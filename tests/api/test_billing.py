@@ -139,7 +139,7 @@ def test_a_stranger_sees_nothing_of_it(service: Service, tmp_path: Path, clock: 
     clock.time = SystemClock().now()
     stranger = own_folder(service, "app-2", tmp_path / "app-2")
     assert told("usage", "list", "--as", stranger)["statements"] == []
-    assert "no usage statement" in run("usage", "entries", "3", "--as", stranger, ends=1).output
+    assert "not a usage statement" in run("usage", "entries", "3", "--as", stranger, ends=1).output
     assert "tariff" in run("usage", "count", "3", "--as", stranger, "--month", "2026-01", ends=1).output
 
 

@@ -218,8 +218,8 @@ def test_a_node_that_has_not_heard_yet_is_asked_again_before_the_log_is_accused(
     [
         ([], "1 to 16 addresses"),
         (["https://a.example", "https://a.example/"], "given twice"),
-        (["https://a.example", "b.example"], "'b.example' is no address"),
-        ("https://a.example?x=1", "is no address"),
+        (["https://a.example", "b.example"], "'b.example' is not an address"),
+        ("https://a.example?x=1", "is not an address"),
     ],
 )
 def test_addresses_that_cannot_be_meant_are_refused(addresses: str | list[str], told: str) -> None:

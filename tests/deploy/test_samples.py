@@ -27,7 +27,7 @@ from tests.api.service import Service, running_service
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-OURS = re.compile("LEDGER_IMAGE|OPERATOR_IMAGE")
+OURS = re.compile("LEDGER_IMAGE|OPERATOR_IMAGE|PATRONI_IMAGE")
 MADE = {"./keys", "./exchange"}
 """Folders that `prepare` makes."""
 SETTING = re.compile(r"CONSENT_LEDGER_([A-Z][A-Z0-9_]*)")
@@ -85,6 +85,7 @@ def test_no_image_is_without_its_version() -> None:
         for _, read in parsed()
         if isinstance(read, dict)
         for service in (read.get("services") or {}).values()
+        if "image" in service
     ]
     assert len(images) >= 6
     for image in images:
@@ -125,6 +126,7 @@ def test_a_default_secret_would_be_seen(line: str) -> None:
 def test_nodes_find_the_new_primary_by_themselves_and_share_one_key_store() -> None:
     for path in (
         DEPLOY / "compose" / "compose.yaml",
+        DEPLOY / "compose" / "patroni.yaml",
         DEPLOY / "systemd" / "settings.env",
         DEPLOY / "helm/consent-ledger/ci-values.yaml",
     ):

@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from api.cli.main import app as command_line
-from api.events.tokens import EVENT_PREFIX, UK_REVOKED
+from api.events.tokens import EVENT_PREFIX, UK_REVOKED, VERIFICATION
 from api.node.building import build_node, initialise
 from api.node.settings import Settings
 from tests.api.service import Service, TokenClient, running_service
@@ -66,6 +66,10 @@ def test_a_revocation_posted_over_http_is_pushed_and_both_sides_see_it(service: 
 
     authorised, revoked = receiver.next(), receiver.next()
     sender.stop()
+    latest = service.node.events.queries.latest_of(app.id, 50)
+    assert [one.index for one in latest][:1] == [entry["index"]], "the newest first"
+    assert [one.index for one in latest] == sorted((one.index for one in latest), reverse=True)
+    assert len(service.node.events.queries.latest_of(app.id, 1)) == 1
 
     key_set = service.http.get("/events/jwks").json()
     claims = verified(revoked.body, key_set)
@@ -237,3 +241,35 @@ def test_the_command_line_sets_an_endpoint_and_an_older_log_gets_a_key(sqlite_ur
     settings.event_key_file.unlink()
     assert run(command_line, ["migrate", "--state", str(state)]).exit_code == 0
     assert settings.event_key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_endpoint_is_tried_with_a_signed_token_about_nothing(service: Service, receiver: Receiver) -> None:
+    as_app = service.as_(service.world.recipient())
+    assert as_app.request("POST", "/participants/tpp-1/endpoint/test").status_code == 404, "none is set"
+    put = as_app.request("PUT", "/participants/tpp-1/endpoint", json={"url": receiver.url, "enabled": False})
+    assert put.status_code == 200
+    size = service.node.ledger.tree.size()
+
+    tried = as_app.request("POST", "/participants/tpp-1/endpoint/test")
+    assert tried.status_code == 200, tried.text
+    said = tried.json()
+    assert (said["delivered"], said["error"], said["url"]) == (True, None, receiver.url)
+    claims = verified(receiver.next().body, service.http.get("/events/jwks").json())
+    assert (claims["aud"], claims["jti"]) == ("tpp-1", said["event_id"])
+    assert [*claims["events"]] == [VERIFICATION]
+    assert claims.keys().isdisjoint({"sub", "txn"})
+
+    receiver.status = 503
+    assert as_app.request("POST", "/participants/tpp-1/endpoint/test").json()["error"] == "http-503"
+    assert service.node.ledger.tree.size() == size
+    assert as_app.request("GET", "/events/deliveries").json() == {"deliveries": []}, "a test is no delivery"
+
+
+def test_a_test_goes_to_nobody_elses_endpoint_and_to_no_private_address(service: Service, receiver: Receiver) -> None:
+    as_app, as_bank = service.as_(service.world.recipient()), service.as_(service.world.holder())
+    as_app.request("PUT", "/participants/tpp-1/endpoint", json={"url": receiver.url})
+    assert as_bank.request("POST", "/participants/tpp-1/endpoint/test").status_code == 404
+    service.node.events.store.set_endpoint("tpp-1", "https://10.0.0.1/events", enabled=True, now=1)
+    tried = as_app.request("POST", "/participants/tpp-1/endpoint/test")
+    assert (tried.status_code, tried.json()["error"]) == (200, "address-refused")
+    assert receiver.heard.empty()

@@ -107,7 +107,7 @@ def test_a_reader_answers_from_the_standby_and_sends_writers_elsewhere(readers: 
 
             assert (await here.receipt(receipt.index)).statement == receipt.statement
             assert (await here.consent(consent_id))["status"] == "ACTIVE"
-            assert len(await here.history(consent_id)) >= 4
+            assert len(await here.history(consent_id)) >= 3, "all that was confirmed when the reader was waited for"
             tile = f"/tile/0/000.p/{receipt.index + 1}"
             assert readers.get(tile).content == httpx2.get(service.url + tile).content
 

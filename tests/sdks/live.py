@@ -25,8 +25,8 @@ from tests.published import site
 
 ROLES = {"app-1": "recipient", "bank-1": "holder"}
 SCRIPTS = Path(sys.executable).parent
-STARTS_WITHIN = 60.0
-"""Seconds."""
+STARTS_WITHIN = 600.0
+"""Seconds: a machine may be busy. A server that ends is told at once."""
 
 
 def operate(state: Path, *words: str) -> str:

@@ -303,7 +303,7 @@ def test_a_body_under_the_shared_key_is_read_by_nobody_else_and_answered_alike(s
         build_node(first.node.settings)
     key_file.chmod(0o600)
     key_file.write_text("zz")
-    with pytest.raises(InvalidInput, match="no SM4 key"):
+    with pytest.raises(InvalidInput, match="not an SM4 key"):
         build_node(first.node.settings)
 
 

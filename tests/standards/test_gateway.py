@@ -114,7 +114,7 @@ def test_one_command_makes_everything_a_gateway_needs_and_nothing_twice(tmp_path
         ('[recipients.app]\nname = "A"\nclient_keys = "none.json"\n', "none.json does not exist"),
         ('[recipients.app]\nname = "A"\nacts = ["access.request"]\n[holders.app]\nname = "A"\n', "app"),
         ("[[registers]]\nissuer = 'x'\nform = 'uk'\n", "jwks_uri or a jwks_file"),
-        ("[nothing", "no setup of a gateway"),
+        ("[nothing", "not a setup of a gateway"),
     ],
 )
 def test_a_setup_that_does_not_fit_records_nothing_of_it(tmp_path: Path, text: str, said: str) -> None:

@@ -129,6 +129,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
         "bea": [
             "/console/partner/deliveries",
             "/console/partner/billing",
+            "/console/partner/map",
             "/console/partner/feedback?state=",
             f"/console/partner/feedback/{feedback(site)['bea']}",
             "/console/alerts?state=all",

@@ -22,7 +22,7 @@ from verifier.errors import Code, Refuted, refuted
 from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_choice
 from verifier.rules.handovers import HANDED, Handovers
-from verifier.rules.partners import SAID, Partners
+from verifier.rules.partners import CERTIFICATE_MS, SAID, Certificate, Partners
 from verifier.rules.registered import Participant
 from verifier.rules.report_forms import Definition, Issued, read_definition, read_issued
 from verifier.rules.supervision import DECLARE, OPERATOR, Raised, Supervision
@@ -205,11 +205,14 @@ class Orders:
         self._check_registered(name)
         self.partners.approve(name, given, time)
 
-    def _conformance_certified(self, document: Object, _: int, __: int) -> None:
+    def _conformance_certified(self, document: Object, index: int, time: int) -> None:
         name = get_text(document, "participant", 63, PARTICIPANT)
         get_bytes(document, "log_hash", 32)
-        get_integer(document, "passed", 0, get_integer(document, "total"))
+        total = get_integer(document, "total")
+        passed = get_integer(document, "passed", 0, total)
         self._check_registered(name)
+        suite, version = str(document["suite"]), str(document["suite_version"])
+        self.partners.certified[name, suite] = Certificate(index, version, passed, total, time + CERTIFICATE_MS)
 
     def _check_registered(self, name: str) -> None:
         if name not in self.participants:

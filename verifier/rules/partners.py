@@ -16,6 +16,7 @@ from verifier.rules.tariffs import Line, lines_of, month_of, number
 
 SAID = frozenset(MEMBERS)
 AGREED = "agreed"
+CERTIFICATE_MS = 365 * 86_400_000
 NAMING = {"tariff.accept": "offer", "tariff.end": "offer", "usage.state": "offer", "usage.answer": "statement"}
 """The acts that name an entry, which may be another's, and the member that does."""
 
@@ -75,6 +76,17 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """A conformance run that was certified at entry `index`; it holds until `until` (ms)."""
+
+    index: int
+    version: str
+    passed: int
+    total: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedMap:
     """What the `map.publish` at entry `index` commits to."""
 
@@ -85,11 +97,12 @@ class PublishedMap:
 
 @dataclass(slots=True)
 class Partners:
-    """`declare` each act in log order. `attested`: by the entry that gave it; `published`: by holder, map and version;
-    `stated`: the statements of usage by their index; `latest`: of each month the last one; `answers`: what the recipient said
-    of each last, `agreed` or `disputed`."""
+    """`declare` each act in log order. `attested`: by the entry that gave it; `certified`: the last certificate of each, by
+    participant and suite; `published`: by holder, map and version; `stated`: the statements of usage by their index; `latest`:
+    of each month the last one; `answers`: what the recipient said of each last, `agreed` or `disputed`."""
 
     attested: dict[int, Attestation] = field(default_factory=dict)
+    certified: dict[tuple[str, str], Certificate] = field(default_factory=dict)
     maps: dict[tuple[str, str], int] = field(default_factory=dict)
     published: dict[tuple[str, str, int], PublishedMap] = field(default_factory=dict)
     offers: dict[int, Offer] = field(default_factory=dict)

@@ -24,6 +24,17 @@ def lines(result: Result) -> Iterator[str]:
     for party in result.parties:
         keys = [dict(zip(("kid", "alg", "use", "added_at", "revoked_at"), key, strict=True)) for key in party.keys]
         delegates = [{"delegate": delegate, "acts": acts} for delegate, acts in party.delegates]
+        certificates = [
+            {
+                "suite": suite,
+                "suite_version": one.version,
+                "passed": one.passed,
+                "total": one.total,
+                "index": one.index,
+                "valid_until": one.until,
+            }
+            for suite, one in party.certificates
+        ]
         yield _line(
             "participant",
             id=party.id,
@@ -32,6 +43,7 @@ def lines(result: Result) -> Iterator[str]:
             standing=party.standing,
             keys=keys,
             delegates=delegates,
+            certificates=certificates,
         )
     found = result.findings
     if not result.parts:

@@ -7,8 +7,10 @@ lists them all, with the entries that made and ended them, for whoever knows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from verifier.rules.participants import Registry
+from verifier.rules.partners import Certificate
 from verifier.telling.messages import word
 
 _ROLES = {
@@ -31,6 +33,8 @@ class Party:
     standing: str
     keys: tuple[tuple[str, str, str, int, int | None], ...]
     delegates: tuple[tuple[str, tuple[str, ...]], ...]
+    certificates: tuple[tuple[str, Certificate], ...] = ()
+    """The last one of each suite of behaviours."""
 
 
 def key_words(party: Party, language: str) -> list[str]:
@@ -47,6 +51,16 @@ def delegate_words(party: Party) -> list[str]:
     return [f"{delegate}: {', '.join(acts)}" for delegate, acts in party.delegates]
 
 
+def certificate_words(party: Party, last: int, language: str) -> list[str]:
+    """Its certificates, each with the day until which it holds; `last` (ms): the time of the log's last entry."""
+    return [
+        f"{suite} {one.version}, {one.passed}/{one.total}, {word('valid until', language)} "
+        f"{datetime.fromtimestamp(one.until // 1000, UTC):%Y-%m-%d}"
+        + (f" ({word('expired', language)})" if one.until <= last else "")
+        for suite, one in party.certificates
+    ]
+
+
 def role_words(party: Party, language: str) -> list[str]:
     """Its roles; one without a name here is told by its code."""
     return [_ROLES.get(role, role) if language == "zh" else role for role in party.roles]
@@ -55,6 +69,7 @@ def role_words(party: Party, language: str) -> list[str]:
 def parties(registry: Registry) -> list[Party]:
     """All participants by id, as of the last document folded."""
     found = []
+    certified = registry.orders.partners.certified
     for name, known in sorted(registry.participants.items()):
         keys = sorted((key for key in registry.keys.values() if key.owner == name), key=lambda key: key.added)
         delegates = sorted((pair[1], acts) for pair, acts in registry.delegations.items() if pair[0] == name)
@@ -66,6 +81,11 @@ def parties(registry: Registry) -> list[Party]:
                 "removed" if known.removed else "suspended" if known.suspended else "registered",
                 tuple((key.kid, key.key.alg, key.use, key.added, key.revoked) for key in keys),
                 tuple((delegate, tuple(sorted(acts))) for delegate, acts in delegates),
+                tuple(
+                    (suite, one)
+                    for (who, suite), one in sorted(certified.items(), key=lambda row: row[0])
+                    if who == name
+                ),
             )
         )
     return found

@@ -129,7 +129,7 @@ def get_all_renewals(consent_id: str, request: Request, node: NodeHere, brazil: 
 
 
 def _register(base: str) -> None:
-    """Serve one major version. What lies below a consent comes first: its id may hold slashes."""
+    """Serve one major version. Routes below a consent come first: its id may hold slashes."""
     newest = base == NEWEST.base
     consents = HOLDER_PATH + base + "/consents"
     one = consents + "/{consent_id:path}"

@@ -212,7 +212,7 @@ def aa_time(milliseconds: int) -> str:
 
 
 def retention_days(life: DataLife, mode: str) -> int:
-    """Days; 0 = for ever. What may only be viewed is kept for the day of viewing."""
+    """Days; 0 = for ever. Data that may only be viewed are kept for the day of viewing."""
     if mode == "VIEW":
         return 1
     if life.unit == "INF":

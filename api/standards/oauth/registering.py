@@ -135,7 +135,7 @@ async def _own(request: Request, node: Node, client_id: str) -> ClientRegistrati
     found: ClientRegistration | None
     try:
         if kind.lower() != "bearer":
-            raise BadToken("it is no bearer token")  # noqa: TRY301
+            raise BadToken("it is not a bearer token")  # noqa: TRY301
         found = await asyncio.to_thread(node.registrations.opened, token)
     except BadToken:
         caller = await node.guard.caller(request.scope, SCOPE)

@@ -133,7 +133,7 @@ class Requests:
             standing = None
         if standing is None or standing.status not in (*BEFORE, Status.ACTIVE):
             raise BadRequest(
-                "this is no consent of the client that can be agreed to", error="invalid_request", member="scope"
+                "this is not a consent of the client that can be agreed to", error="invalid_request", member="scope"
             )
         return standing
 

@@ -27,6 +27,7 @@ SOON_MS: Final = 30 * 86_400_000
 EVENTS: Final = 50
 FINDINGS: Final = 50
 UNACKNOWLEDGED: Final = 50
+SENT: Final = 50
 INDEX_DIGITS: Final = 16
 
 
@@ -174,6 +175,7 @@ def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Res
         found=found,
         older=found[-1].key if len(found) == FINDINGS else None,
         waiting=events.open_for(partner.id, UNACKNOWLEDGED),
+        sent=events.latest_of(partner.id, SENT),
         endpoint=events.endpoint(partner.id),
     )
 

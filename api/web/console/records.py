@@ -42,6 +42,7 @@ ABOUT: Final[dict[str, tuple[str, ...]]] = {
     ),
     "rules": ("ledger.opened", "ruleset.activated", "purpose.defined"),
     "reconciliation": ("reconciliation.reported",),
+    "set": ("shard.added", "holder.placed", "heads.committed"),
     "partners": ("attestation.approved", "conformance.certified"),
     "supervision": (
         "freeze.ordered",

@@ -1,7 +1,7 @@
 """The bank's face, and what its own site and app show of these pages: a component, and the overview as JSON.
 
 Component and overview are for the sites that the operator lists (`frame_ancestors`) and for nobody else: each answer names the
-one that asked. What changes something is done on our own pages only.
+one that asked. Only our own pages change anything.
 """
 
 from __future__ import annotations
