@@ -52,13 +52,13 @@ class Shards:
         CONSENT_INVALID for what is illegal. Then it says nothing, but for the heads of shards that were added."""
         match document["type"]:
             case "shard.added":
-                self._add(document, own)
+                self._shard_added(document, own)
             case "holder.placed":
-                self._place(document)
+                self._holder_placed(document)
             case _:
-                self._commit(document, index)
+                self._heads_committed(document, index)
 
-    def _add(self, document: Object, own: str) -> None:
+    def _shard_added(self, document: Object, own: str) -> None:
         origin, key = get_origin(document), ed25519_key(get_bytes(document, "key", 32)).raw
         if origin == own or origin in self.added:
             raise _illegal("a shard is another log than the head log, and is added once", "a new origin", origin)
@@ -66,14 +66,14 @@ class Shards:
             raise _illegal("the key of a shard is that of no other log", "a new key", key.hex())
         self.added[origin] = key
 
-    def _place(self, document: Object) -> None:
+    def _holder_placed(self, document: Object) -> None:
         holder, origin = get_text(document, "holder", 63, PARTICIPANT), get_origin(document)
         self._check_added(origin)
         if holder in self.placed:
             raise _illegal("a holder is placed once", "a holder that was not placed", holder)
         self.placed[holder] = origin
 
-    def _commit(self, document: Object, index: int) -> None:
+    def _heads_committed(self, document: Object, index: int) -> None:
         wrong: Refuted | None = None
         for head in read_heads(document):
             try:
