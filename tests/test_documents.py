@@ -10,7 +10,7 @@ import pytest
 from api.web.console.records import ABOUT
 from api.web.locale import CATALOGUES
 from ledger.documents import SINCE_RULESET_2, Document
-from verifier.rules import about_entries, orders
+from verifier.rules import about_entries, orders, sets
 from verifier.rules import participants as verifier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ def test_ledger_and_verifier_know_the_same_kinds_with_the_same_members() -> None
         tag: {*names, *orders.OPTIONAL.get(tag, ())} | ({"catalogue"} if tag in verifier.RULES else set())
         for tag, names in verifier.MEMBERS.items()
     }
-    assert members == {**named, **later}
+    assert members == {**named, **later, **sets.MEMBERS}
 
 
 def test_ledger_and_verifier_take_the_same_kinds_from_ruleset_2_onwards_only() -> None:
@@ -35,7 +35,11 @@ def test_ledger_and_verifier_take_the_same_kinds_from_ruleset_2_onwards_only() -
 
 @each_kind
 def test_the_verifier_applies_it(kind: str) -> None:
-    folders = ((orders.MEMBERS, orders.Orders), (about_entries.MEMBERS, about_entries.AboutEntries))
+    folders = (
+        (orders.MEMBERS, orders.Orders),
+        (about_entries.MEMBERS, about_entries.AboutEntries),
+        (sets.MEMBERS, sets.Shards),
+    )
     folder = next((folder for members, folder in folders if kind in members), verifier.Registry)
     assert callable(getattr(folder, "_" + kind.replace(".", "_"), None))
 

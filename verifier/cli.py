@@ -49,12 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="AGE",
         help="refuse to judge an older checkpoint, e.g. 90s, 15m, 24h, 7d (by its witnesses' time)",
     )
-    audit = _Parser(add_help=False, parents=[policy])
-    audit.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="worker processes; default: one per core")
+    whole = _Parser(add_help=False, parents=[policy])
+    whole.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="worker processes; default: one per core")
+    whole.add_argument("--no-signatures", action="store_true", help="leave out statement signatures, and say so")
+    whole.add_argument("--no-evidence", action="store_true", help="check leaves and tree only, and say so")
+    audit = _Parser(add_help=False, parents=[whole])
     audit.add_argument("--since", metavar="STATE", help="continue from the state that an earlier run kept")
     audit.add_argument("--keep", metavar="STATE", help="keep the state of this run, if it finds no defect")
-    audit.add_argument("--no-signatures", action="store_true", help="leave out statement signatures, and say so")
-    audit.add_argument("--no-evidence", action="store_true", help="check leaves and tree only, and say so")
 
     parser = _Parser(prog="consent-verify", description=__doc__, parents=[common])
     parser.add_argument("--version", action="version", version=f"consent-verify {VERSION}")
@@ -68,6 +69,10 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--static-ct", action="store_true", help="the entry is a TileLeaf of a static CT log")
     one = add("bundle", parents=[audit], help="audit a bundle: everything")
     one.add_argument("path", metavar="PATH", help="directory or zip")
+    one = add("set", parents=[whole], help="audit several logs as one: a head log and its shards")
+    one.add_argument(
+        "path", metavar="FOLDER", help="with the bundle of the head log in heads, those of shards in shards"
+    )
     _add_recomputing(add, audit)
     one = add("consent", parents=[audit], help="one consent's story out of a bundle")
     one.add_argument("consent_id", metavar="ID")
@@ -148,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = commands.fresh(arguments.command)
     try:
         _prepare_reports(arguments)
-        result = getattr(commands, arguments.command)(arguments, result)
+        result = getattr(commands, {"set": "judge_set"}.get(arguments.command, arguments.command))(arguments, result)
         _write_reports(arguments, result)
     except CannotCheck as error:
         _give_up(result, error.sentence)

@@ -16,6 +16,7 @@ from verifier.following import evidence, explain, log
 from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, trust_of
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf
+from verifier.several import judge_set
 from verifier.supervising import alerts, report, scores
 from verifier.telling.messages import word
 from verifier.telling.result import Result
@@ -31,6 +32,7 @@ __all__ = [
     "evidence",
     "explain",
     "fresh",
+    "judge_set",
     "log",
     "pack",
     "proof",

@@ -47,15 +47,17 @@ class ExitStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a defect is: any part may be absent. `line` counts from 1, `index` is the position in the log."""
+    """Where a defect is: any part may be absent. `line` counts from 1, `index` is the position in the log; `log` is the origin
+    of that log, where several are judged together."""
 
     index: int | None = None
     file: str | None = None
     line: int | None = None
     field: str | None = None
+    log: str | None = None
 
     def __str__(self) -> str:  # type: ignore[explicit-override]  # typing.override is 3.12
-        parts = []
+        parts = [] if self.log is None else [self.log]
         if self.index is not None:
             parts.append(f"entry {self.index}")
         if self.file is not None:
@@ -142,6 +144,7 @@ def located(
             file if known.file is None else known.file,
             line if known.line is None else known.line,
             field if known.field is None else known.field,
+            known.log,
         )
         refusal.defect = replace(refusal.defect, place=place)
         refusal.args = (str(refusal.defect),)

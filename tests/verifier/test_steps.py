@@ -29,6 +29,14 @@ def test_each_step_of_the_specification_stands_in_the_source_and_the_reverse() -
     assert len(specified) > 45
 
 
+def test_each_step_of_a_set_stands_in_the_source_and_the_reverse() -> None:
+    page = (ROOT / "docs/spec/sets.md").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "verifier").rglob("*.py"))
+    specified = set(re.findall(r"^\| (S[0-9]+) \|", page, re.MULTILINE))
+    assert set(re.findall(r"# Step (S[0-9]+)\.", source)) == specified
+    assert len(specified) == 8
+
+
 def test_the_steps_of_a_receipt_and_of_a_completeness_file_stand_in_the_source_and_the_reverse() -> None:
     page = (ROOT / "docs/spec/receipts.md").read_text()
     source = "".join(path.read_text() for path in (ROOT / "verifier").rglob("*.py"))

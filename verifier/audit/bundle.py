@@ -15,6 +15,7 @@ from verifier.audit.contents import Top
 from verifier.audit.evidence_files import Evidence
 from verifier.audit.histories import window_of
 from verifier.audit.log_order import Links
+from verifier.audit.marks import Marks
 from verifier.audit.models import Models
 from verifier.audit.planning import Plan
 from verifier.audit.succession import check_log_keys
@@ -48,7 +49,8 @@ Watch = Callable[[int, Leaf, Found | None], None]
 @dataclass(slots=True)
 class Options:
     """`jobs` worker processes; `signatures` and `evidence` False leave those checks out, and the audit says so.
-    `backend`: see crypto.backend.select. `hot`: chains that are kept in memory, the others lie in temporary files."""
+    `backend`: see crypto.backend.select. `hot`: chains that are kept in memory, the others lie in temporary files.
+    `marks`: roots that another log names of this one's beginning."""
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     signatures: bool = True
@@ -58,6 +60,7 @@ class Options:
     watch: Watch | None = None
     hot: int = HOT
     ask: Ask | None = None
+    marks: Marks | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ class Auditor:
         self.links = Links(self.findings, self.shelf)
         self.growth = Growth()
         self.start = 0
+        self.sound = False
+        """Whether all entries were read and nothing signed contradicts their root."""
         self.backend = select(options.backend)
         self.top = top = Top(archive, trust, self.backend, self.findings)
         self.origin, self.size, self.level, self.head = top.origin, top.size, top.level, top.head
@@ -124,7 +129,7 @@ class Auditor:
         for key in self.replay.registry.keys.values():
             workers.tell_key(key.kid, key.jwk)
         self._plan()
-        tree = Tree(self.archive, self.findings, self.links, self.growth, self.start, self.size)
+        tree = Tree(self.archive, self.findings, self.links, self.growth, self.start, self.size, self.options.marks)
         try:
             if self.options.evidence or self.options.watch is not None:
                 self._pass(tree, workers)
@@ -221,8 +226,9 @@ class Auditor:
 
     def _finish(self, root: bytes) -> None:
         self.findings.checked["entries"] += self.size - self.start
+        self.sound = self.head is None or root == self.head.head.root
         # Step 5.6.
-        if self.head is not None and root != self.head.head.root:
+        if self.head is not None and not self.sound:
             self.findings.add(
                 Defect(
                     Code.BAD_PROOF,

@@ -26,6 +26,17 @@ MODEL_PATH = re.compile(r"models/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])\.json", r
 _EVIDENCE_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
 
 
+def claimed_origin(archive: Archive) -> str:
+    """The log of which a bundle says that it is: by its manifest, or, where that cannot be read, by its checkpoint. Nothing is
+    verified. Raises CannotCheck."""
+    try:
+        return get_text(decode_canonical(archive.read("manifest.json", 4_096), 4_096), "origin", 255)
+    except NotFound:
+        raise CannotCheck(f"{archive.name} has no manifest.json: not a bundle") from None
+    except (Refuted, Unreadable):
+        return str(_without_manifest(archive)["origin"])
+
+
 class Top:
     """Reads the three files; `head` is the verified checkpoint, None if it is not valid. Raises CannotCheck."""
 
@@ -103,21 +114,12 @@ class Top:
             raise CannotCheck(f"{self._archive.name} has no manifest.json: not a bundle") from None
         except Unreadable as error:
             self._file(Code.BAD_ENCODING, str(error), "manifest.json", "", "")
-            return self._without_manifest()
+            return _without_manifest(self._archive)
         except Refuted as refusal:
             # Size, origin and level stand in the signed checkpoint or can be assumed at their strictest.
             self._findings.refuse(refusal, file="manifest.json")
-            return self._without_manifest()
+            return _without_manifest(self._archive)
         return manifest
-
-    def _without_manifest(self) -> Object:
-        try:
-            lines = self._archive.read("checkpoint", MAX_NOTE).decode("utf-8", "replace").split("\n")
-        except (NotFound, Unreadable):
-            raise CannotCheck("neither manifest nor checkpoint can be read") from None
-        if len(lines) < 2 or not (lines[1].isascii() and lines[1].isdigit() and len(lines[1]) < 16 and int(lines[1])):
-            raise CannotCheck("neither manifest nor checkpoint can be read")
-        return {"origin": lines[0][:255], "size": int(lines[1]), "evidence": "full", "created": 0}
 
     def _compare_policy(self) -> None:
         try:
@@ -195,3 +197,14 @@ class Top:
         field: str | None = None,
     ) -> None:
         self._findings.add(Defect(code, sentence, Place(file=file, field=field), printable(expected), printable(found)))
+
+
+def _without_manifest(archive: Archive) -> Object:
+    """What the checkpoint says instead, signed by nobody yet. Raises CannotCheck."""
+    try:
+        lines = archive.read("checkpoint", MAX_NOTE).decode("utf-8", "replace").split("\n")
+    except (NotFound, Unreadable):
+        raise CannotCheck("neither manifest nor checkpoint can be read") from None
+    if len(lines) < 2 or not (lines[1].isascii() and lines[1].isdigit() and len(lines[1]) < 16 and int(lines[1])):
+        raise CannotCheck("neither manifest nor checkpoint can be read")
+    return {"origin": lines[0][:255], "size": int(lines[1]), "evidence": "full", "created": 0}

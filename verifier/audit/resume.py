@@ -16,6 +16,7 @@ from verifier.audit.bundle import Auditor
 from verifier.errors import CannotCheck, Code, Refuted, refuted
 from verifier.rules.access_legs import Report
 from verifier.rules.deferred import BUCKETS
+from verifier.rules.sets import ShardHead
 from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
@@ -52,6 +53,7 @@ def save(auditor: Auditor, path: Path) -> None:
         "alerts": [[*name, rows] for name, rows in ordered.alerts.items()],
         "blind": ordered.blind,
         "declared": replay.declarations.kept(),
+        "heads": [[head.origin, head.size, head.root.hex()] for head in replay.registry.shards.heads.values()],
         "unread": [sorted(ordered.unread_holders), sorted(ordered.unread_recipients)],
     }
     fresh = path.with_name(path.name + ".new")
@@ -163,6 +165,8 @@ def _take_up(auditor: Auditor, meta: dict[str, object]) -> None:
             replay.registry.declare(str(content["act"]), party, content, index, time)
         else:
             replay.registry.fold(content, index, time)
+    for origin, count, root in meta.get("heads", []):  # type: ignore[attr-defined]
+        replay.registry.shards.heads[origin] = ShardHead(origin, count, bytes.fromhex(root))
     ordered = replay.registry.supervision
     ordered.raised = array("q", meta["raised"])  # type: ignore[call-overload]
     ordered.alerts = {

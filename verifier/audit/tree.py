@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from verifier.audit.log_order import Links
+from verifier.audit.marks import Marks
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.growing_tree import WIDTH, Growth, Tile
 from verifier.bytes.merkle import HASH
@@ -19,13 +20,20 @@ from verifier.tlog.tiles import MAX_BUNDLE, leading_entries, split_entries, spli
 
 
 class Tree:
-    """The tree of `size` entries from `start` on, growing in `growth`."""
+    """The tree of `size` entries from `start` on, growing in `growth`; `marks` are shown it on the way."""
 
     def __init__(
-        self, archive: Archive, findings: Findings, links: Links, growth: Growth, start: int, size: int
+        self,
+        archive: Archive,
+        findings: Findings,
+        links: Links,
+        growth: Growth,
+        start: int,
+        size: int,
+        marks: Marks | None = None,
     ) -> None:
         self._archive, self._findings, self._links, self._growth = archive, findings, links, growth
-        self._start, self._size = start, size
+        self._start, self._size, self._marks = start, size, marks
         self._level_0: list[bytes] | None = None
         self._tainted: set[tuple[int, int]] = set()
 
@@ -45,8 +53,12 @@ class Tree:
         columns = None if data is None else read_columns(data, n * WIDTH, WIDTH)
         if columns is None or columns.raws != hashes or not self._links.add_all(n * WIDTH, columns):
             return None
+        if self._marks is not None:
+            self._marks.see_within(self._growth, columns.raws)
         for tile in self._growth.extend(columns.raws):
             self._compare(tile)
+        if self._marks is not None:
+            self._marks.see(self._growth)
         return [*columns.leaves(n * WIDTH)] if wanted else []
 
     def _walk(self, n: int, width: int, data: bytes | None, hashes: list[bytes] | None) -> list[Leaf | None]:
@@ -60,8 +72,12 @@ class Tree:
             else:  # the entry is missing: said once for its file; its hash comes from the tile, if there is one
                 leaf, raw = None, in_tile or bytes(HASH)
                 self._links.skip(position, in_tile)
+            if self._marks is not None and raw != in_tile and (in_tile is not None or offset >= len(entries)):
+                self._marks.doubt()
             for tile in self._growth.append(raw):
                 self._compare(tile)
+            if self._marks is not None:
+                self._marks.see(self._growth)
             leaves.append(leaf)
         return leaves
 

@@ -85,7 +85,14 @@ class Growth:
 
     def root(self) -> bytes:
         """MTH of all leaves so far."""
-        return fold_frontier(frontier_of({level: row for level, row in enumerate(self._edge) if row}))
+        return self.root_with(())
+
+    def root_with(self, leaves: Sequence[bytes]) -> bytes:
+        """MTH of all leaves so far and of these, which do not fill the tile that they stand in."""
+        edge = {level: row for level, row in enumerate(self._edge) if row}
+        if leaves:
+            edge[0] = [*edge.get(0, ()), *leaves]
+        return fold_frontier(frontier_of(edge))
 
 
 class Frontier:

@@ -82,6 +82,27 @@ class Findings:
         if len(self.disputes) < MAX_KEPT:
             self.disputes.append(dispute)
 
+    def take(self, other: Findings, log: str | None = None) -> None:
+        """Add what was found elsewhere: more about the same log, or all about another one of a set, the log of this origin.
+        Of a set the first log with a defect gives the headline."""
+        for mine, theirs in (
+            (self.defects, other.defects),
+            (self.notices, other.notices),
+            (self.disputes, other.disputes),
+        ):
+            room = MAX_KEPT - len(mine)
+            mine.extend(replace(one, place=replace(one.place, log=log)) for one in theirs[:room])
+        for name in ("by_code", "notices_by_code", "checked", "unchecked", "kinds", "acts", "decisions", "reasons"):
+            getattr(self, name).update(getattr(other, name))
+        self.days.update(other.days)
+        self.denials.update(other.denials)
+        self.disputed += other.disputed
+        self.open = self.open or other.open
+        best, found = self.headline, other.headline
+        if found is not None and (best is None or (log is None and _rank(found) < _rank(best))):
+            self.headline = replace(found, place=replace(found.place, log=log))
+            self.first_bad = other.first_bad
+
     @property
     def count(self) -> int:
         """How many defects in all."""

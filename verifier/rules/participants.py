@@ -25,7 +25,7 @@ from verifier.records.acts import MEMBERS as ACTS
 from verifier.records.acts import SINCE_3
 from verifier.records.declarations import PURPOSE, check_purpose
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_codes
-from verifier.rules import about_entries, log_keys, orders
+from verifier.rules import about_entries, log_keys, orders, sets
 from verifier.rules.catalogue import CATALOGUES, is_known
 from verifier.rules.handovers import Handovers
 from verifier.rules.registered import Key, Participant, Purpose
@@ -78,8 +78,12 @@ class Registry:
     supervision: Supervision = field(default_factory=Supervision)
     orders: orders.Orders = field(init=False)
     about_entries: about_entries.AboutEntries = field(init=False)
+    shards: sets.Shards = field(init=False)
+    holders: list[tuple[int, str]] = field(default_factory=list)
+    """Index and participant of each registration of a holder: whether it is the right log, only a set can tell."""
 
     def __post_init__(self) -> None:
+        self.shards = sets.Shards(self.log_keys)
         self.about_entries = about_entries.AboutEntries(self.supervision, self.erased, self.participants)
         handovers = Handovers(self.participants, self.about_entries.disclosed)
         self.orders = orders.Orders(self.supervision, self.erased, self.participants, handovers)
@@ -112,10 +116,11 @@ class Registry:
         Raises Refuted: BAD_ENCODING for its form, BAD_SIGNATURE for a key that must not be
         registered: such a document says nothing. CONSENT_INVALID for a step that the rules do not give: what it claims
         is taken over all the same, so that it is told once (docs/spec/verdicts.md, «After a defect»)."""
-        about_the_log, names_rules = document.get("type") in log_keys.MEMBERS, document.get("type") in RULES
+        about_a_set, names_rules = document.get("type") in sets.MEMBERS, document.get("type") in RULES
+        about_the_log = about_a_set or document.get("type") in log_keys.MEMBERS
         check_entry_version(document, "the operator document", 2 if about_the_log or names_rules else 1)
         kind = get_text(document, "type", 64)
-        members = MEMBERS.get(kind) or orders.MEMBERS.get(kind)
+        members = MEMBERS.get(kind) or orders.MEMBERS.get(kind) or sets.MEMBERS.get(kind)
         if members and names_rules and document["v"] == 2:
             members |= {"catalogue"}
         if members is None or (about_the_log and document["v"] != 2):
@@ -130,6 +135,8 @@ class Registry:
         ruleset = self.ruleset
         if kind in orders.MEMBERS:
             self.orders.fold(kind, document, index, time)
+        elif about_a_set:
+            self.shards.fold(document, index, self.origin)
         elif kind in about_entries.MEMBERS:
             self.about_entries.fold(document, index, time, self.ruleset)
         else:
@@ -137,8 +144,18 @@ class Registry:
         if ruleset < since:
             sentence = f"the document exists from ruleset {since} onwards"
             raise _bad(sentence, f"ruleset {since}", f"{kind} under ruleset {ruleset}")
-        if kind != "alert.raised":  # kept by `supervision`, as far as they matter
+        if kind not in ("alert.raised", "heads.committed"):  # `supervision`, `shards` keep what matters of them
             self.history.append((index, time, "", document))
+
+    def fold_beyond(self, document: Object, index: int, time: int) -> None:
+        """Apply a document under rules that nobody here knows, for the list of who could sign. Raises as `fold`."""
+        if document.get("type") in sets.MEMBERS:
+            return
+        known = len(self.holders)
+        try:
+            self.fold(document, index, time)
+        finally:
+            del self.holders[known:]
 
     def declare(self, act: str, party: str, content: Object, index: int, time: int) -> None:
         """Apply a declaration of `party`. Raises Refuted(CONSENT_INVALID) if it is illegal."""
@@ -186,12 +203,14 @@ class Registry:
     def _log_key_compromised(self, document: Object, index: int) -> None:
         self.log_keys.fold(document, index)
 
-    def _participant_registered(self, document: Object, _: int) -> None:
+    def _participant_registered(self, document: Object, index: int) -> None:
         participant = get_text(document, "participant", 63, PARTICIPANT)
         roles = get_texts(document, "roles", 1, len(ROLES))
         check_sorted(roles, "roles")
         if not set(roles) <= ROLES:
             raise refuted(Code.BAD_ENCODING, "an unknown role", field="roles", found=", ".join(roles))
+        if "holder" in roles:
+            self.holders.append((index, participant))
         before = self.participants.get(participant)
         known = Participant(get_text(document, "name", 200), frozenset(roles))
         if before is not None:  # its standing stays
@@ -337,6 +356,8 @@ def chain_name(document: Object) -> str:
     kind = str(document["type"])
     if kind in orders.MEMBERS and kind not in orders.OF_PARTICIPANTS:
         return orders.chain_of_type(kind)
+    if kind in sets.CHAINS:
+        return sets.CHAINS[kind]
     if "participant" not in document or document["type"] == "disclosure":
         return LEDGER_CHAIN
     return f"operator:participant:{document['participant']}"

@@ -137,7 +137,7 @@ class Replay:
         to this evidence."""
         if leaf.kind == "operator":
             with contextlib.suppress(Refuted):  # for the list of who could sign; it need not be legal by our rules
-                self.registry.fold(leaf.document or {}, index, leaf.time)
+                self.registry.fold_beyond(leaf.document or {}, index, leaf.time)
         elif leaf.kind != "index-head":
             if found is None:
                 self.matching.put_missing(leaf.chain, index, leaf.kind)

@@ -129,6 +129,21 @@ SENTENCES: dict[str, str] = {
     "a removed participant grants and gets no delegation": "已移出账本的参与方不得授予或接受委托",
     "not a chain": "不是链",
     "not a code": "不是代码",
+    # sets of logs
+    "a shard is another log than the head log, and is added once": "分片须为总日志以外的日志，且只能加入一次",
+    "the key of a shard is that of no other log": "分片的密钥不得是其他日志的密钥",
+    "a holder is placed once": "数据持有方只能归入一个分片",
+    "a shard only grows, and has one root for one size": "分片只增不减，且同一规模只有一个根哈希",
+    "the log is no shard of this set": "该日志不是本组日志的分片",
+    "not the origin of a log": "不是日志的名称",
+    "the head log committed to another history of a shard than this one": "总日志所承诺的分片历史与此不同",
+    "a second bundle of a shard": "同一分片有第二个审计包",
+    "a bundle of a log that the head log did not add": "总日志未加入的日志的审计包",
+    "neither a directory nor a zip": "既不是文件夹也不是压缩包",
+    "the shard is smaller than the head log has committed": "分片小于总日志所承诺的规模",
+    "a holder is registered in another log than the one where the head log places it": (
+        "数据持有方登记所在的日志不是总日志将其归入的分片"
+    ),
     # reports
     "the report does not begin where the one before it ended": "报告没有从上一份报告结束处继续",
     "the report covers no entries below it": "报告没有涵盖其之前的条目",
@@ -180,6 +195,19 @@ SENTENCES: dict[str, str] = {
 
 COUNTED: dict[str, str] = {
     "map proofs": "映射证明",
+    "heads of shards that the head log committed": "总日志所承诺的分片日志头",
+    "places of holders": "数据持有方的归属",
+    "committed heads of shards over entries whose hashes are not known": "所涉条目的哈希未知的分片日志头",
+    "entries of a shard that the head log has not committed: no witness vouches for them": (
+        "总日志尚未承诺的分片条目：没有见证方为其作证"
+    ),
+    "sizes of shards whose checkpoint was refused": "检查点被拒绝的分片的规模",
+    "registrations of holders whose place may stand in an entry of the head log that could not be read": (
+        "归属可能位于总日志中无法读取的条目里的数据持有方登记"
+    ),
+    "bundles of logs that the head log may have added in entries that could not be read": (
+        "可能由总日志在无法读取的条目中加入的日志的审计包"
+    ),
     "receipts shown beside the file": "随文件出示的回执",
     "smaller trees within the bundle": "审计包中较小的树",
     "entries within the bundle": "审计包中的条目",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from verifier.errors import Code
-from verifier.telling.messages import code_sentence, word
+from verifier.telling.messages import code_sentence, first_bad, word
 from verifier.telling.result import Result
 
 SANDBOXES = "sandbox.invalid/"
@@ -35,3 +35,9 @@ def reservations(result: Result, language: str) -> list[str]:
     if found.disputed:
         lines.append(word("differ", language).format(f"{found.disputed:,}"))
     return lines
+
+
+def first_of(result: Result, language: str) -> str:
+    """The first entry that a defect names; of a set, in the log that gives the headline."""
+    headline = result.findings.headline
+    return first_bad(result.findings.first_bad, language, "" if headline is None else headline.place.log or "")

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from verifier.errors import Defect
-from verifier.telling.result import Result
+from verifier.rules.findings import Findings
+from verifier.telling.result import Part, Result, status_of
 
 VERSION = 1
 
 
 def lines(result: Result) -> Iterator[str]:
-    """`start`, `input`, `fact`, `participant`, `checked`, `unchecked`, `count`, `text`, `finding`, `notice`, `defect`;
+    """`start`, `input`, `fact`, `participant`, `checked`, `unchecked`, `part`, `count`, `text`, `finding`, `notice`, `defect`;
     `verdict` at the end."""
     yield _line("start", command=result.command, v=VERSION)
     for path, digest in result.inputs:
@@ -45,9 +46,10 @@ def lines(result: Result) -> Iterator[str]:
             certificates=certificates,
         )
     found = result.findings
-    for event, counts in (("checked", found.checked), ("unchecked", found.unchecked)):
-        for what, count in sorted(counts.items()):
-            yield _line(event, what=what, count=count)
+    if not result.parts:
+        yield from _checked(found)
+    for part in result.parts:
+        yield from _part(part)
     for group, counts in (
         ("kind", found.kinds),
         ("act", found.acts),
@@ -77,9 +79,33 @@ def lines(result: Result) -> Iterator[str]:
     )
 
 
+def _checked(found: Findings, **log: str | None) -> Iterator[str]:
+    for event, counts in (("checked", found.checked), ("unchecked", found.unchecked)):
+        for what, count in sorted(counts.items()):
+            yield _line(event, what=what, count=count, **log)
+
+
+def _part(part: Part) -> Iterator[str]:
+    """What was checked of one log of a set, and its verdict."""
+    found, log = part.findings, part.log or None
+    yield from _checked(found, log=log)
+    yield _line(
+        "part",
+        log=log,
+        code=None if part.code is None else str(part.code),
+        status=int(status_of(part.code, found)),
+        entries=part.entries,
+        defects=found.count,
+        first_bad=found.first_bad,
+        reason=found.open or None,
+    )
+
+
 def _defect(defect: Defect) -> dict[str, Any]:
     place = defect.place
+    log = {} if place.log is None else {"log": place.log or None}
     return {
+        **log,
         "code": str(defect.code),
         "sentence": defect.sentence,
         "index": place.index,

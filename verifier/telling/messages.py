@@ -200,6 +200,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "report open": ("not checked: it rests on what could not be read", "未核验：所依内容无法读取"),
     "report holds": ("as the entries give it", "与条目所得一致"),
     "report computed": ("computed from the entries", "由条目算出"),
+    "shards": ("Shards", "分片"),
+    "not given": ("not handed over", "未提供"),
+    "part": ("{}, {} entries, {} defects, {} not checked", "{}，{} 个条目，{} 处缺陷，{} 项未核验"),
     "at entry": ("entry {}", "条目 {}"),
     "at line": ("line {}", "第 {} 行"),
     "at field": ("field {}", "字段 {}"),
@@ -247,7 +250,7 @@ def advice(code: str, language: str) -> str:
 
 def located(place: Place, language: str) -> str:
     """A defect's place; in English as `str(place)` words it."""
-    parts = []
+    parts = [place.log] if place.log else []
     if place.index is not None:
         parts.append(word("at entry", language).format(place.index))
     if place.file is not None:
@@ -259,11 +262,12 @@ def located(place: Place, language: str) -> str:
     return ("，" if language == "zh" else ", ").join(parts) or word("input", language)
 
 
-def first_bad(index: int | None, language: str) -> str:
-    """The first entry that a defect names, and how far all is well."""
+def first_bad(index: int | None, language: str, log: str = "") -> str:
+    """The first entry that a defect names, and how far all is well: of this log, where there are several."""
     part = "；" if language == "zh" else "; "
     good = f"{part}{label('last_good', language)}{index - 1}" if index else ""
-    return f"{label('first', language)}{'–' if index is None else index}{good}"
+    where = log and f"{log}{'，' if language == 'zh' else ', '}"
+    return f"{label('first', language)}{where}{'–' if index is None else index}{good}"
 
 
 def sentence(text: str, language: str) -> str:

@@ -13,8 +13,8 @@ from verifier.bytes.harmless import neutral
 from verifier.errors import CannotCheck, Defect, ExitStatus
 from verifier.telling.board import VERSION, concern_words, conclusion, cover, label_of
 from verifier.telling.charts import breakdowns, columns, date, ticks
-from verifier.telling.headline import heading, reservations, told
-from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
+from verifier.telling.headline import first_of, heading, reservations, told
+from verifier.telling.messages import advice, counted, label, located, sentence, word
 from verifier.telling.parties import delegate_words, key_words, role_words
 from verifier.telling.result import Result
 
@@ -75,7 +75,7 @@ def _front(result: Result, language: str) -> dict[str, Any]:
     found, code = result.findings, "" if result.code is None else str(result.code)
     said = [told(result, language), *reservations(result, language)]
     if found.count:
-        said += [first_bad(found.first_bad, language), f"{label('advice', language)}{advice(code, language)}"]
+        said += [first_of(result, language), f"{label('advice', language)}{advice(code, language)}"]
     names = {name.replace(" ", "_"): label_of(name, language) for name in _LABELS}
     return {
         "lang": language,

@@ -9,8 +9,8 @@ from verifier.bytes.harmless import page
 from verifier.errors import Defect
 from verifier.telling.board import concern_words, conclusion, cover, label_of
 from verifier.telling.charts import bars, breakdowns, timeline
-from verifier.telling.headline import heading, reservations, told
-from verifier.telling.messages import advice, counted, first_bad, label, located, sentence, word
+from verifier.telling.headline import first_of, heading, reservations, told
+from verifier.telling.messages import advice, counted, label, located, sentence, word
 from verifier.telling.parties import delegate_words, key_words, role_words
 from verifier.telling.result import Result
 
@@ -59,7 +59,7 @@ def render(result: Result, language: str) -> str:
         f"<code>{page(code)}</code>" + "".join(f"<p>{page(line)}</p>" for line in said if line),
     ]
     if found.count:
-        parts.append(f"<p><b>{page(first_bad(found.first_bad, language))}</b></p>")
+        parts.append(f"<p><b>{page(first_of(result, language))}</b></p>")
         parts.append(f"<p>{page(label('advice', language))}{page(advice(code, language))}</p>")
     parts += ["</section>", *_conclusion(result, language), _pairs(cover(result, language)), _signature(language)]
     sections = [one for one in _sections(result, language) if one.total]

@@ -14,8 +14,8 @@ from typing import TextIO
 
 from verifier.bytes.harmless import neutral
 from verifier.errors import Code, Defect, ExitStatus
-from verifier.telling.headline import heading, reservations, told
-from verifier.telling.messages import advice, code_sentence, counted, first_bad, label, located, sentence, word
+from verifier.telling.headline import first_of, heading, reservations, told
+from verifier.telling.messages import advice, code_sentence, counted, label, located, sentence, word
 from verifier.telling.result import Result
 
 SHOWN = 12
@@ -48,7 +48,7 @@ def lines(result: Result, language: str, colour: bool) -> Iterator[str]:
         yield "  " + neutral(told(result, language))
     yield from (f"  {neutral(line)}" for line in reservations(result, language))
     if found.count:
-        yield "  " + first_bad(result.findings.first_bad, language)
+        yield "  " + neutral(first_of(result, language))
     for name, value in result.facts:
         yield f"  {padded(name + (FULL_COLON if language == 'zh' else ':'), 18)} {neutral(value)}"
     yield from _counts(result, language)
