@@ -14,7 +14,9 @@ from urllib.parse import unquote
 from api.partners.described import DescribedField
 from ledger.catalogue import LATEST
 
-_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_PARTS: Final = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_BORDERS: Final = re.compile("([A-Z])([A-Z][a-z])|([a-z])([A-Z])")
+"""`IBANNumber` has one before its second word, `ibanNumber` too."""
 _CHINESE: Final = re.compile("[\u4e00-\u9fff]")
 
 
@@ -194,4 +196,5 @@ def _paging(field: DescribedField) -> str:
 
 def _said(text: str) -> str:
     """`accountNumber`, `account_number`, `AccountNumber` → `account number`."""
-    return " ".join(part.lower() for part in _PARTS.findall(text))
+    words = _BORDERS.sub(r"\1\3 \2\4", text).lower()
+    return " ".join(_PARTS.findall(words))
