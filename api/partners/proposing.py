@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from api.partners.described import DescribedField
 from ledger.catalogue import LATEST
 
-_PARTS: Final = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_PARTS: Final = re.compile("[a-z]+|[0-9]+|[^a-z0-9 ]+")
 _BORDERS: Final = re.compile("([A-Z])([A-Z][a-z])|([a-z])([A-Z])")
 """`IBANNumber` has one before its second word, `ibanNumber` too."""
 _CHINESE: Final = re.compile("[\u4e00-\u9fff]")
@@ -197,4 +197,4 @@ def _paging(field: DescribedField) -> str:
 def _said(text: str) -> str:
     """`accountNumber`, `account_number`, `AccountNumber` → `account number`."""
     words = _BORDERS.sub(r"\1\3 \2\4", text).lower()
-    return " ".join(_PARTS.findall(words))
+    return " ".join(_PARTS.findall("".join(each if each.isalnum() else " " for each in words)))
