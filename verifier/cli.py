@@ -63,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
     one = add("receipt", parents=[policy], help="check a receipt")
     one.add_argument("path", metavar="FILE", help="- for standard input")
     one.add_argument("--bundle", metavar="PATH", help="a bundle of the log, to learn the participants' keys from")
+    one.add_argument(
+        "--set-proof", metavar="FILE", help="that the head log, which the policy names, committed to the entry"
+    )
     one = add("proof", parents=[policy], help="check a C2SP .tlog-proof")
     one.add_argument("path", metavar="FILE")
     one.add_argument("--entry", required=True, metavar="FILE", help="the entry's bytes")

@@ -87,6 +87,8 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
     keys = None
     if arguments.bundle:
         keys, trust = _learnt(arguments, trust)
+    if arguments.set_proof is not None:
+        return _in_set(arguments, result, data, (trust, backend, keys))
     if data.startswith(TAG):
         return _transparent(arguments, result, data, (trust, backend, keys))
     try:
@@ -109,6 +111,38 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
     if checked.leaf is not None:
         check_age(arguments, result, checked.head, trust.policy, checked.leaf.time)
     return conclude(result, checked.head is not None and checked.head.witnessed)
+
+
+def _in_set(
+    arguments: argparse.Namespace,
+    result: Result,
+    data: bytes,
+    known: tuple[Trust, Backend, dict[str, PublicKey] | None],
+) -> Result:
+    """Check a receipt of a shard, for which the head log vouches."""
+    from verifier.audit.set_proof import check_in_set
+    from verifier.audit.transparent import TAG
+
+    if data.startswith(TAG):
+        raise CannotCheck("--set-proof: a COSE receipt has another form of proof; give a receipt of the log")
+    language, trust = arguments.lang, known[0]
+    beside = read_file(arguments.set_proof, result)
+    try:
+        checked = check_in_set(data, beside, arguments.set_proof, *known)
+    except Refuted as refusal:
+        result.findings.refuse(refusal)
+        return conclude(result, False)
+    result.findings, head, committed = checked.findings, checked.head, checked.committed
+    if head is not None:
+        head_facts(result, head, trust, language)
+    if committed is not None:
+        told = f"{committed.origin}: {committed.size:,} / {committed.root.hex()}"
+        result.facts.append((word("shard", language), told))
+    if checked.receipt is not None:
+        _tell_entry(arguments, result, checked.receipt.leaf, checked.receipt.facts)
+    if checked.committing is not None:
+        check_age(arguments, result, head, trust.policy, checked.committing.time)
+    return conclude(result, head is not None and head.witnessed)
 
 
 def _transparent(

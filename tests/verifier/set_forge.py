@@ -9,7 +9,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from tests.verifier.forge import Json, World, b64u, encode, named, note_line, signing_key, tree, write
+from tests.verifier.forge import Json, World, b64u, encode, named, note_line, path_of, signing_key, tree, write
 
 HEAD, FIRST, SECOND = "ledger.example/head", "ledger.example/first", "ledger.example/second"
 LATER_BANK = "second.example"
@@ -109,3 +109,13 @@ def head_of(shard: Member, size: int | None = None, **lies: Any) -> Json:
     """A head as a `heads.committed` names it, by default that of all entries."""
     size = len(shard.entries) if size is None else size
     return {"origin": shard.origin, "root": b64u(tree(shard.hashes[:size])), "size": size, **lies}
+
+
+def set_proof(forged: ForgedSet, document: int, shard: Member, entry: int, size: int, *, cosign: bool = False) -> Json:
+    """That the head log commits, in this document, to a tree of `size` entries of the shard, and to this entry in it."""
+    return {
+        "v": 1,
+        "leaf": forged.head.entries[document].decode(),
+        "path": [b64u(item) for item in path_of(entry, shard.hashes[:size])],
+        "proof": forged.head.proof(document, cosign).decode(),
+    }

@@ -35,6 +35,10 @@ def test_each_step_of_a_set_stands_in_the_source_and_the_reverse() -> None:
     specified = set(re.findall(r"^\| (S[0-9]+) \|", page, re.MULTILINE))
     assert set(re.findall(r"# Step (S[0-9]+)\.", source)) == specified
     assert len(specified) == 8
+    section = page[page.index("## 3. A set proof") : page.index("## 4.")]
+    numbers = set(re.findall(r"^\| ([0-9]) \|", section, re.MULTILINE))
+    written = re.findall(r"# Set proof, steps? ([0-9](?: and [0-9])*)", source)
+    assert {number for found in written for number in found.split(" and ")} == numbers != set()
 
 
 def test_the_steps_of_a_receipt_and_of_a_completeness_file_stand_in_the_source_and_the_reverse() -> None:

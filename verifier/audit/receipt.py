@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from verifier.audit.histories import TOO_YOUNG, window_of
 from verifier.bytes.encoding import check_members, check_version, decode_json, get_bytes, get_text
+from verifier.bytes.merkle import hash_leaf, verify_inclusion
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, Defect, OtherVersion, Place, Refuted, refuted
@@ -15,6 +16,8 @@ from verifier.records.disclosure import Reader
 from verifier.records.facts import OTHER_VERSION, Facts
 from verifier.records.leaf import EVIDENT, Leaf, parse_leaf, raw_of
 from verifier.rules.findings import Findings
+from verifier.tlog.checkpoint import parse_checkpoint
+from verifier.tlog.note import parse_note, verify_note
 from verifier.tlog.policy import PolicyHead
 from verifier.tlog.proof import Proof, parse_proof, verify_proof
 from verifier.tlog.trust import Trust
@@ -34,13 +37,19 @@ class Receipt:
 
 @dataclass(slots=True)
 class Checked:
-    """A receipt that was checked: see `findings` for what was wrong. `head` is None if the proof was refused."""
+    """A receipt that was checked: see `findings` for what was wrong. `head` is None if the proof was refused, or if its log is
+    none of the policy and need not be; `origin` is the checkpoint's."""
 
     receipt: Receipt
     head: PolicyHead | None
     leaf: Leaf | None
     facts: Facts | None
     findings: Findings
+
+    @property
+    def origin(self) -> str:
+        """The log that the receipt names."""
+        return self.head.head.checkpoint.origin if self.head else _origin(self.receipt)
 
 
 def parse_receipt(data: bytes) -> Receipt:
@@ -64,18 +73,25 @@ def parse_receipt(data: bytes) -> Receipt:
     )
 
 
-def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str, PublicKey] | None) -> Checked:
+def check_receipt(
+    data: bytes, trust: Trust, backend: Backend, keys: Mapping[str, PublicKey] | None, unnamed: str = ""
+) -> Checked:
     """Check all of it and collect every defect. `keys`: participants' keys by kid; None leaves statement signatures
-    unchecked, which the findings say. Raises Refuted(BAD_ENCODING) if it is not a receipt at all, and CannotCheck for a
-    version of it or of its leaf that is not known."""
+    unchecked, which the findings say. `unnamed`: what to count as not checked if the policy does not name the receipt's log,
+    for which something else vouches then; empty: the policy must name it. Raises Refuted(BAD_ENCODING) if it is not a receipt
+    at all, and CannotCheck for a version of it or of its leaf that is not known."""
     receipt = parse_receipt(data)
     checked = Checked(receipt, None, None, None, Findings())
     found = checked.findings
     try:
         # Receipt, steps 1, 3 and 8 (the steps of docs/spec/receipts.md, «Checking one»).
-        checked.head = _head(receipt, trust, backend)
+        if unnamed and checked.origin not in {key.name for key in trust.policy.logs}:
+            _check_unsigned(receipt, trust, backend)
+            found.unchecked[unnamed] += 1
+        else:
+            checked.head = _head(receipt, trust, backend)
+            found.checked["checkpoint signatures"] += len(checked.head.head.log) + len(checked.head.head.cosignatures)
         found.checked["inclusion proof"] += 1
-        found.checked["checkpoint signatures"] += len(checked.head.head.log) + len(checked.head.head.cosignatures)
     except Refuted as refusal:
         found.refuse(refusal)
     try:
@@ -90,9 +106,8 @@ def check_receipt(data: bytes, trust: Trust, backend: Backend, keys: Mapping[str
                 found=leaf.number,
             )
         _check_time(checked, leaf, trust)
-        origin = checked.head.head.checkpoint.origin if checked.head else _origin(receipt)
         disclosed = receipt.evidence, receipt.opening
-        checked.facts = check_disclosed(found, leaf, disclosed, origin, backend, keys)
+        checked.facts = check_disclosed(found, leaf, disclosed, checked.origin, backend, keys)
     except OtherVersion as refusal:
         raise CannotCheck(str(refusal)) from None
     except Refuted as refusal:
@@ -112,6 +127,17 @@ def _head(receipt: Receipt, trust: Trust, backend: Backend) -> PolicyHead:
     trust.verify(receipt.proof.checkpoint, backend)  # intervals of keys, which a bare policy does not know
     found = verify_proof(receipt.proof, receipt.leaf, trust.policy, backend)
     return trust.verify(found.head.note, backend)
+
+
+def _check_unsigned(receipt: Receipt, trust: Trust, backend: Backend) -> None:
+    """All that can be asked of a checkpoint whose log's key nobody knows. Raises Refuted."""
+    note = parse_note(receipt.proof.checkpoint)
+    known = [key for key in trust.policy.witnesses.values() if any(key.key_id == line.key_id for line in note.lines)]
+    if any((line.name, line.key_id) == (key.name, key.key_id) for key in known for line in note.lines):
+        verify_note(note, known, backend)
+    checkpoint = parse_checkpoint(note.text)
+    leaf, path = hash_leaf(receipt.leaf), receipt.proof.path
+    verify_inclusion(receipt.proof.index, checkpoint.size, leaf, path, checkpoint.root)
 
 
 def check_disclosed(

@@ -137,6 +137,11 @@ SENTENCES: dict[str, str] = {
     "the log is no shard of this set": "该日志不是本组日志的分片",
     "not the origin of a log": "不是日志的名称",
     "the head log committed to another history of a shard than this one": "总日志所承诺的分片历史与此不同",
+    "the proof of a set has no extra data: nobody vouches for them": "分片证明不得带有附加数据：无人为其作保",
+    "the leaf of a set proof commits to no heads": "分片证明的叶子没有承诺任何日志头",
+    "the head log commits here to no head of the receipt's log that holds its entry": (
+        "总日志在此没有承诺回执所属日志中涵盖该条目的日志头"
+    ),
     "a second bundle of a shard": "同一分片有第二个审计包",
     "a bundle of a log that the head log did not add": "总日志未加入的日志的审计包",
     "neither a directory nor a zip": "既不是文件夹也不是压缩包",
@@ -196,6 +201,9 @@ SENTENCES: dict[str, str] = {
 COUNTED: dict[str, str] = {
     "map proofs": "映射证明",
     "heads of shards that the head log committed": "总日志所承诺的分片日志头",
+    "the shard's own signature (the policy does not name the shard: the head log alone vouches for it)": (
+        "分片自身的签名（策略未列出该分片：仅由总日志为其作证）"
+    ),
     "places of holders": "数据持有方的归属",
     "committed heads of shards over entries whose hashes are not known": "所涉条目的哈希未知的分片日志头",
     "entries of a shard that the head log has not committed: no witness vouches for them": (

@@ -201,7 +201,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report holds": ("as the entries give it", "与条目所得一致"),
     "report computed": ("computed from the entries", "由条目算出"),
     "shards": ("Shards", "分片"),
-    "not given": ("not handed over", "未提供"),
+    "shard": ("Committed head of the shard", "已承诺的分片日志头"),
     "part": ("{}, {} entries, {} defects, {} not checked", "{}，{} 个条目，{} 处缺陷，{} 项未核验"),
     "at entry": ("entry {}", "条目 {}"),
     "at line": ("line {}", "第 {} 行"),
