@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, and_, or_, select, tuple_
+from sqlalchemy import BigInteger, Connection, LargeBinary, and_, column, or_, select, values
 
 from api.checking.findings import Findings
 from api.office.facts import details_hash, facts_name, open_note
@@ -83,7 +83,9 @@ class RowCheck:
         columns = entries.c.chain, entries.c.seq, entries.c.leaf_hash
         for at in range(0, len(resting), 200):
             keys = [(chain, seq) for _, chain, seq, _ in resting[at : at + 200]]
-            query = select(*columns).where(tuple_(entries.c.chain, entries.c.seq).in_(keys))
+            # a list of pairs is no use to SQLite's index: it would read the whole log for each; a table of them is joined
+            asked = values(column("chain", LargeBinary), column("seq", BigInteger)).data(keys).cte("asked")
+            query = select(*columns).join(asked, (entries.c.chain == asked.c.chain) & (entries.c.seq == asked.c.seq))
             known.update((row.chain, row.seq, row.leaf_hash) for row in self._connection.execute(query))
         for place, *rests_on in resting:
             if tuple(rests_on) not in known:

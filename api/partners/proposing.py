@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 from urllib.parse import unquote
 
 from api.partners.described import DescribedField
 from ledger.catalogue import LATEST
 
-_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_BORDERS: Final = re.compile("([A-Z])([A-Z][a-z])|([a-z])([A-Z])")
+"""`IBANNumber` has one before its second word, `ibanNumber` too."""
 _CHINESE: Final = re.compile("[\u4e00-\u9fff]")
 
 
@@ -194,4 +196,12 @@ def _paging(field: DescribedField) -> str:
 
 def _said(text: str) -> str:
     """`accountNumber`, `account_number`, `AccountNumber` → `account number`."""
-    return " ".join(part.lower() for part in _PARTS.findall(text))
+    words = groupby(_BORDERS.sub(r"\1\3 \2\4", text).lower(), _kind)
+    return " ".join("".join(each) for kind, each in words if kind)
+
+
+def _kind(character: str) -> str:
+    """What makes a word with its like: ASCII letters, digits, letters of other writings; nothing else does."""
+    if not character.isalnum():
+        return ""
+    return ("letter" if character.isalpha() else "digit") if character.isascii() else "other"

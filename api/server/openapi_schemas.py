@@ -14,7 +14,7 @@ from api.routes.alerts import AlertsReply
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.delegations import Delegating, DelegationsReply, SignedActsReply
-from api.routes.events import DeliveriesReply, EndpointReply, NewEndpoint
+from api.routes.events import DeliveriesReply, EndpointReply, EndpointTestReply, NewEndpoint
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.partners import AttestationsReply, MapsReply, TariffsReply
 from api.routes.reconciliation import FindingsReply
@@ -37,6 +37,7 @@ _RENAMED: Final = {
     "ParticipantsReply": "Participants",
     "ChangeReply": "Change",
     "EndpointReply": "Endpoint",
+    "EndpointTestReply": "EndpointTest",
     "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries",
     "ExplanationReply": "Explanation",
@@ -214,6 +215,7 @@ def schemas() -> dict[str, Any]:
         Why,
         Opening,
         EndpointReply,
+        EndpointTestReply,
         NewEndpoint,
         Completeness,
         DeliveriesReply,

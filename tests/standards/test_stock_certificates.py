@@ -17,7 +17,8 @@ from tests.stock.authorities import SUBJECTS, Authority
 @pytest.mark.parametrize("scheme", SUBJECTS)
 def test_a_members_certificate_is_of_its_authority_and_of_its_key(scheme: str, tmp_path: Path) -> None:
     authority, key = Authority.new("an-authority"), KeyPair.generate("PS256", "member-transport")
-    pem = authority.client(scheme, key, tmp_path).read_text().partition("-----BEGIN PRIVATE KEY")[0]
+    certificate, end, _ = authority.client(scheme, key, tmp_path).read_text().partition("-----END CERTIFICATE-----")
+    pem = f"{certificate}{end}\n"
     issued = x509.load_pem_x509_certificate(pem.encode())
     issued.verify_directly_issued_by(authority.certificate)
     assert read_certificate(quote(pem, safe=""), time.time()).jwk == key.jwk
