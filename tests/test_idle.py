@@ -24,7 +24,6 @@ KEPT = {
         (
             "close_incident",
             "define_purpose",
-            "open_incident",
             "record_assessment",
             "require_assessment",
             "update_incident",

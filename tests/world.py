@@ -320,10 +320,12 @@ def node_config(database_url: str, folder: Path) -> NodeConfig:
 
 
 @contextmanager
-def running_ledger(database_url: str, folder: Path, *, clock: Clock | None = None) -> Iterator[Ledger]:
+def running_ledger(
+    database_url: str, folder: Path, *, clock: Clock | None = None, origin: str = ORIGIN
+) -> Iterator[Ledger]:
     """A new log in an empty database, running; stopped at the end."""
     config = node_config(database_url, folder)
-    make_keys(config, ORIGIN)
+    make_keys(config, origin)
     migrations.upgrade(database_url)
     create_log(config, clock=clock)
     ledger = open_ledger(config, clock=clock)
@@ -335,7 +337,9 @@ def running_ledger(database_url: str, folder: Path, *, clock: Clock | None = Non
 
 
 @contextmanager
-def running_world(database_url: str, folder: Path, *, clock: Clock | None = None) -> Iterator[World]:
+def running_world(
+    database_url: str, folder: Path, *, clock: Clock | None = None, origin: str = ORIGIN
+) -> Iterator[World]:
     """A new log without participants."""
-    with running_ledger(database_url, folder, clock=clock) as ledger:
+    with running_ledger(database_url, folder, clock=clock, origin=origin) as ledger:
         yield World(ledger, clock)

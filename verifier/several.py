@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from verifier.inputs import check_age, conclude, head_facts, tell_policy_inside, trust_of
+from verifier.inputs import check_age, conclude, fresh, head_facts, tell_policy_inside, trust_of
 from verifier.telling.messages import word
 from verifier.telling.result import Part, Result
 
@@ -36,11 +36,13 @@ def judge_set(arguments: argparse.Namespace, result: Result) -> Result:
         bar.clear()
         head = audit.head.head
         witnessed = head is not None and head.witnessed
+        own = fresh(arguments.command)
+        tell_policy_inside(own, arguments.policy, folder)
+        audit.head.findings.take(own.findings)
         if audit.head.origin:
             result.parts = [part(audit.head, witnessed), *(part(shard, True) for shard in audit.shards)]
         if audit.names.count or audit.names.open or audit.names.not_checked:
             result.parts.append(part(Judged("", audit.names), True))
-    tell_policy_inside(result, arguments.policy, folder)
     if head is not None:
         head_facts(result, head, trust, language)
     shards = result.parts[1 : 1 + len(audit.shards)]

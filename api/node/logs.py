@@ -41,6 +41,8 @@ FIELDS: Final = (
     "in_seconds",
     "looked_in",
     "alerts",
+    "shard",
+    "kept",
 )
 
 

@@ -66,6 +66,8 @@ OPEN = {
     ("GET", "/proofs/consistency"),
     ("GET", "/log"),
     ("GET", "/log/keys"),
+    ("GET", "/set"),
+    ("GET", "/set/heads"),
     ("GET", "/events/jwks"),
     ("GET", "/checkpoint/witnessed"),
     ("GET", "/witnesses"),

@@ -10,7 +10,15 @@ from tests.api.doors import ALLOWED, routes_of
 from tests.api.service import Service
 
 KEPT_FOR_EVER = {"/tile/{path}"}
-KEPT_SHORTLY = {"/checkpoint", "/checkpoint/newest", "/checkpoint/witnessed", "/witnesses", "/events/jwks"}
+KEPT_SHORTLY = {
+    "/checkpoint",
+    "/checkpoint/newest",
+    "/checkpoint/witnessed",
+    "/witnesses",
+    "/events/jwks",
+    "/set",
+    "/set/heads",
+}
 
 
 def is_kept(answer: httpx2.Response) -> bool:

@@ -17,6 +17,7 @@ from tests.vectors import (
     mapped,
     objects,
     primitives,
+    set_proofs,
     succession,
     told_at_the_end,
     told_cases,
@@ -27,6 +28,7 @@ from tests.vectors import (
     told_leaves,
     told_partners,
     told_rules,
+    told_sets,
     told_sm2,
     told_supervision,
 )
@@ -51,6 +53,7 @@ MODULES = (
     told_cases,
     told_sm2,
     told_keys,
+    told_sets,
     histories,
 )
 """Importing them fills `CASES`."""
@@ -78,6 +81,7 @@ def files() -> dict[str, bytes]:
         succession.FILES,
         acts.FILES,
         mapped.FILES,
+        set_proofs.FILES,
     ):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}

@@ -27,6 +27,7 @@ def _keys(*labels: str) -> str:
     return "".join(f"log {vkey(ORIGIN, 1, Ed25519(label))}\n" for label in labels) + "quorum none\n"
 
 
+_SHARD = "shard.example/east"
 _COMPROMISED = [{"compromised_from_size": 14, "valid_from_size": 0, "valid_to_size": None, "vkey": _LOG.vkey}]
 
 POLICIES = {
@@ -38,6 +39,7 @@ POLICIES = {
     "retired": _trust(keys=[{"valid_from_size": 0, "valid_to_size": 16, "vkey": _LOG.vkey}]),
     "newer-key": _keys("log-2"),
     "both-keys": _keys("log", "log-2"),
+    "with-a-shard": f"log {vkey(_SHARD, 1, Ed25519(_SHARD))}\n{_LOG.policy()}",
     "other-key": _keys("stranger"),
     "compromised": _trust(keys=_COMPROMISED),
     "compromised-quorum": _trust(keys=_COMPROMISED, policy=_LOG.policy(quorum=True)),

@@ -35,6 +35,9 @@ UNSAYABLE = {
     "a-key-off-the-curve",
     "a-purpose-with-unsorted-permissions",
     "a-log-key-of-small-order",
+    "a-shard-with-a-key-of-small-order",
+    "heads-out-of-order",
+    "one-shard-twice-in-one-document",
     "an-sm2-key-off-its-curve",
     "a-freeze-that-ends-before-it-is-signed",
     "a-freeze-for-too-long",
@@ -97,6 +100,14 @@ def test_every_object_of_the_other_generators_is_valid(make: Any) -> None:
     assert [wrong for name, value in found for wrong in refusals(name, value)] == []
 
 
+def test_the_documents_of_a_head_log_are_valid() -> None:
+    files = materialised(case_of("six-heads-in-one-document"))
+    [name] = [name for name in files if name.startswith("tile/entries/")]
+    documents = [json.loads(entry)["document"] for entry in split(files[name])[13:]]
+    assert {document["type"] for document in documents} == {"shard.added", "holder.placed", "heads.committed"}
+    assert [wrong for document in documents for wrong in refusals("document", document)] == []
+
+
 def test_the_other_vectors_are_judged_alike() -> None:
     for row in read("receipts")["cases"]:
         if row["exit"] == 0:
@@ -107,6 +118,10 @@ def test_the_other_vectors_are_judged_alike() -> None:
     for row in read("passkeys")["cases"]:
         if row["accept"]:
             assert refusals("assertion", row["record"]) == [], row["name"]
+
+
+def case_of(name: str) -> Any:
+    return json.loads(next(path for path in cases() if path.stem == name).read_text())
 
 
 def sayable(path: Path) -> bool:

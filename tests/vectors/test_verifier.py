@@ -70,6 +70,15 @@ def test_a_receipt_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.Ca
     assert said == (row["exit"], row["code"])
 
 
+@pytest.mark.parametrize("row", read("set-proofs")["cases"], ids=named(read("set-proofs")["cases"]))
+def test_a_shards_receipt_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "receipt").write_text(row["receipt"])
+    (tmp_path / "proof").write_text(row["set_proof"])
+    (tmp_path / "policy").write_bytes(policy(row["policy"]))
+    paths = (f"{tmp_path}/receipt", "--set-proof", f"{tmp_path}/proof", "--policy", f"{tmp_path}/policy")
+    assert verdict(capsys, "receipt", *paths) == (row["exit"], row["code"])
+
+
 @pytest.mark.parametrize("row", read("completeness")["cases"], ids=named(read("completeness")["cases"]))
 def test_a_completeness_file_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text(row["file"])

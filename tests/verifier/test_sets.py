@@ -343,6 +343,15 @@ def test_the_quorum_is_asked_of_the_head_log_and_of_nobody_else(tmp_path: Path, 
     assert judge(forged.write(tmp_path, quorum=True, cosign=True))[0] == 0
 
 
+def test_a_policy_out_of_the_set_itself_says_only_that_the_set_agrees_with_itself(tmp_path: Path, judge: Judge) -> None:
+    forged = ForgedSet()
+    forged.commit()
+    place = forged.write(tmp_path)
+    status, events = judge(place, policy="set/heads/policy")
+    assert (status, unchecked(events)) == (0, {(HEAD, "whose log this is: the policy "): 1})
+    assert events[-1]["unchecked"] == 1
+
+
 def test_after_an_illegal_commitment_the_other_heads_are_compared(tmp_path: Path, judge: Judge) -> None:
     forged = ForgedSet()
     stranger = Member("ledger.example/aa").opened()

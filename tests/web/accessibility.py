@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
@@ -9,6 +10,16 @@ from api.web.locale import CATALOGUES
 
 LANGUAGES = {catalogue.locale.replace("_", "-"): tag for tag, catalogue in CATALOGUES.items()}
 """Every language that there is a folder for: what a browser asks for, and what it is answered in."""
+LOOKS = [
+    pytest.param(
+        (locale, scheme),
+        id=f"{locale}-{scheme}",
+        marks=[pytest.mark.matrix] * (scheme == "dark" and "zh" not in locale),
+    )
+    for locale in sorted(LANGUAGES)
+    for scheme in ("light", "dark")
+]
+"""Each language in light colours and one in dark ones; the others in dark ones with `-m matrix`."""
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Page
 
 from api.web.app import ROUTERS
-from tests.web.accessibility import LANGUAGES, judged
+from tests.web.accessibility import LANGUAGES, LOOKS, judged
 from tests.web.scenes import Scene, scene_of
 from tests.web.site import Site
 
@@ -23,16 +23,12 @@ def scene(shared_site: Site) -> Scene:
     return scene_of(shared_site)
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=sorted(LANGUAGES))
-def phone(request: pytest.FixtureRequest, browser: Browser, scheme: str) -> Iterator[Page]:
+@pytest.fixture(params=LOOKS)
+def phone(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """A phone's browser in one language and colour scheme."""
+    locale, scheme = request.param
     context = browser.new_context(
-        locale=request.param,
+        locale=locale,
         color_scheme="dark" if scheme == "dark" else "light",
         viewport={"width": 390, "height": 844},
         reduced_motion="reduce",

@@ -8,19 +8,16 @@ import pytest
 from playwright.sync_api import Browser
 
 from api.web.app import CONSOLES
-from tests.web.accessibility import LANGUAGES, judged
+from tests.web.accessibility import LANGUAGES, LOOKS, judged
 from tests.web.console_pages import pages_of
 from tests.web.consoles import Consoles
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("locale", sorted(LANGUAGES))
-def test_no_page_of_the_consoles_has_a_violation(
-    consoles: Consoles, browser: Browser, locale: str, scheme: str
-) -> None:
-    wrong: list[str] = []
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_page_of_the_consoles_has_a_violation(consoles: Consoles, browser: Browser, look: tuple[str, str]) -> None:
+    (locale, scheme), wrong = look, list[str]()
     for who, paths in pages_of(consoles).items():
         context = browser.new_context(
             locale=locale, color_scheme="dark" if scheme == "dark" else "light", viewport={"width": 390, "height": 844}
