@@ -14,6 +14,7 @@ from api.node.admission import PUBLIC, NodeHere, serve
 from api.routes.log import EVERYBODY
 from api.sets.addresses import read_addresses
 from ledger.canonical import b64u
+from ledger.errors import NotFound
 from ledger.notes.proof_file import format_proof
 
 router = APIRouter()
@@ -85,7 +86,10 @@ def get_heads(
 ) -> Response:
     """With an inclusion proof of the entry in the shard's tree of the size that `leaf` names, it is a set proof
     (docs/spec/sets.md). 404 until the entry is committed, which takes about a second, and as long again for witnesses."""
-    found = node.heads.covering(origin, index)
+    shard = node.ledger.registry.shards.shards.get(origin)
+    if shard is None:
+        raise NotFound(f"{origin!r} is no shard of this log's set", member="origin")
+    found = node.heads.covering(shard, index)
     proof = format_proof(found.index, found.proof, found.checkpoint)
     said = msgspec.json.encode({"leaf": found.leaf.decode(), "proof": proof})
     return Reply(200, said, headers=(SHORT, EVERYBODY)).response()

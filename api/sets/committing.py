@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from ssl import SSLContext
 from typing import Final
 
 import httpx2
@@ -84,6 +86,11 @@ class HeadCommitter:
         """Why nothing is committed for a shard at present, by its origin."""
         return dict(self._errors)
 
+    @cached_property
+    def _certificates(self) -> SSLContext:
+        """Whom to trust with https: to read them takes more than a turn does."""
+        return httpx2.create_ssl_context(trust_env=False)
+
     def turn(self) -> list[Recorded]:
         """Ask each shard whose time has come, and commit to what has grown. Raises InvalidInput for an unfit file of addresses,
         Unavailable, Corrupt."""
@@ -101,7 +108,8 @@ class HeadCommitter:
 
     async def _ask(self, shards: Mapping[str, Shard], addresses: Mapping[str, str]) -> dict[str, ShardHead]:
         limits = httpx2.Timeout(TIMEOUT_SECONDS)
-        async with httpx2.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False) as client:
+        trust = self._certificates
+        async with httpx2.AsyncClient(timeout=limits, verify=trust, follow_redirects=False, trust_env=False) as client:
             told = await asyncio.gather(*(self._ask_one(shard, addresses, client) for shard in shards.values()))
         return {head.origin: head for head in told if head is not None}
 

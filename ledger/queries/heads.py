@@ -12,6 +12,7 @@ from ledger.errors import NotFound
 from ledger.kept import Kept
 from ledger.queries.tree import Prover, head_of
 from ledger.queries.witnessed import FEW_TILES, WitnessedQueries
+from ledger.sets import Shard
 from ledger.storage.log import LogStore
 from ledger.storage.operator import said_in_row
 from ledger.storage.tables import entries
@@ -44,9 +45,11 @@ class HeadQueries:
             size, _ = head_of(connection)
             return [(row.idx, bytes(row.leaf)) for row in connection.execute(query.where(entries.c.idx < size))]
 
-    def covering(self, origin: str, index: int) -> ProvedLeaf:
+    def covering(self, shard: Shard, index: int) -> ProvedLeaf:
         """The newest document whose head of that shard covers the shard's entry `index`, proved in the newest checkpoint that
         the log's policy wants readers to be shown. Raises NotFound while there is none, which takes about a second."""
+        if shard.head is None:
+            raise NotFound(f"no head of {shard.origin!r} is committed yet: ask again in a second")
         try:
             size, note = self._witnessed.checkpoint()
         except NotFound:  # nobody is asked, or has answered yet
@@ -54,7 +57,8 @@ class HeadQueries:
         with self._store.read() as connection:
             if not size:
                 size, note = head_of(connection)
-            at, leaf = _newest(connection, origin, index, size)
+            # what names the shard last is known: without witnesses that is the one
+            at, leaf = _newest(connection, shard.origin, index, min(size, shard.head.index + 1))
             proof = tuple(Prover(connection, Kept(FEW_TILES)).inclusion(at, size))
         return ProvedLeaf(at, leaf, proof, note)
 

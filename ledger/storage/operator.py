@@ -16,6 +16,7 @@ from ledger.entries.payload import acting_for
 from ledger.errors import BadEncoding, Corrupt
 from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
+from ledger.set_documents import HeadsCommitted, ShardAdded
 from ledger.storage.rows import AFTER_CHANGE
 from ledger.storage.standing import open_entry, recorded_payload, time_of
 from ledger.storage.tables import entries
@@ -52,7 +53,8 @@ def operator_documents(connection: Connection, index: int) -> list[OnRecord[dict
     if index:
         return [said_in_row(row) for row in connection.execute(wanted)]
     others = [said_in_row(row) for row in connection.execute(wanted.where(entries.c.chain != heads_chain()))]
-    shards = {said.says["origin"] for said in others if said.says["type"] == "shard.added"}
+    added = (parse_document(said.says) for said in others if said.says["type"] == "shard.added")
+    shards = {document.origin for document in added if isinstance(document, ShardAdded)}
     return sorted([*others, *_newest_heads(connection, shards)], key=lambda said: said.at)
 
 
@@ -65,7 +67,9 @@ def _newest_heads(connection: Connection, shards: set[str]) -> list[OnRecord[dic
     with connection.execute(newest_first.execution_options(yield_per=_FEW)) as rows:
         for row in rows:
             found.append(said_in_row(row))
-            shards = shards - {head["origin"] for head in found[-1].says.get("heads", ())}
+            document = parse_document(found[-1].says)
+            if isinstance(document, HeadsCommitted):
+                shards = shards - {head.origin for head in document.heads}
             if not shards:
                 break
     return found

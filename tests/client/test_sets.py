@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from api.client import LedgerClient, LedgerSet, NotInSet, Pseudonyms, ReceiptRefused, RefusedByLedger, Trust
@@ -176,3 +177,19 @@ def test_an_unchanged_head_is_told_again_after_an_hour_and_not_before(logs: Logs
     settings = logs.head.node.settings
     [again] = HeadCommitter(ledger, settings.set_file, settings.state_dir, clock=Later()).turn()
     assert again.act == "heads.committed"
+
+
+def test_a_shard_that_is_none_and_an_entry_that_is_not_committed_are_not_found(logs: Logs) -> None:
+    committer = logs.committer()
+    http = httpx2.Client(base_url=logs.head.url)
+
+    def status(origin: str, index: int) -> int:
+        return http.get("/set/heads", params={"origin": origin, "index": index}).status_code
+
+    with http:
+        assert status(EAST, 0) == 404, "no head is committed yet"
+        committer.turn()
+        head = logs.head.node.ledger.registry.shards.shards[EAST].head
+        assert head is not None
+        assert [status(EAST, 0), status(EAST, head.size - 1), status(EAST, head.size)] == [200, 200, 404]
+        assert status("ledger.example/elsewhere", 0) == 404
