@@ -37,6 +37,7 @@ from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
+from api.tokens.nonces import Nonces
 from api.tokens.once import Once
 from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
@@ -146,6 +147,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     registrations = Registrations(settings.database_url, signer, issuer)
     flow = CodeFlow(issuer, signer, once, grants.is_active, registrations)
     certificates = _certificates(settings)
+    nonces = Nonces(signer) if settings.dpop_nonce == "required" else None
     registering = registering_of(settings, ledger, registrations, once)
     tokens = TokenService(
         issuer,
@@ -159,9 +161,10 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         mutual_tls=certificates is not None,
         code_flow=settings.gateway_file.exists(),
         registration=registering.offered,
+        nonces=nonces,
     )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
-    guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates, nonces)
     events = Events(
         EventStore(settings.database_url),
         EventQueries(ledger.store, ledger.keystore),
@@ -187,6 +190,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         slot,
         certificates,
         _office(settings, ledger),
+        nonces=nonces,
         remits=read_remits(settings.web.regulators_file),
     )
 

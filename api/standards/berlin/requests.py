@@ -7,11 +7,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from api.office.configuration import HolderOptions
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.berlin.access import permissions_of
 from api.standards.berlin.dialect import TppMessage, format_error
 from api.standards.forms import LATEST_YEAR
-from api.standards.json import NotJson, read_object
 
 STANDARD: Final = "berlin-group"
 VERSION: Final = "1.3"

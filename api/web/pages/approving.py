@@ -183,6 +183,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         alone=alone,
         returns_to=goes_back_to(desk, consent.consent_id),
         less=LESS if question.kind == "new" and question.connection.status in BEFORE else (),
+        suspended=desk.is_suspended(question.terms.recipient),
     )
 
 
@@ -191,6 +192,8 @@ def choose(sent: CustomersForm) -> Response:
     """The accounts are chosen, the separate consents are ticked: keep what she is about to agree to."""
     desk = sent.desk
     question = _question(desk, sent.text("consent"))
+    if desk.is_suspended(question.terms.recipient):
+        return _ask(desk, question, status=409)
     mine = {account.reference: account for account in _offered(desk, question)}
     asked = set(sent.texts("account"))
     chosen = tuple(account for reference, account in mine.items() if reference in asked)  # in her bank's order
@@ -301,6 +304,8 @@ def agree(sent: CustomersForm) -> Response:
         draft, question, signed = _draft(desk)
     except TooLate:
         return _too_late(desk)
+    if desk.is_suspended(question.terms.recipient):  # since she began; the sequencer has the last word
+        return _ask(desk, question, status=409)
     response = sent.text("response", 16_384)
     assertion: str | None = None
     sca = desk.sca
