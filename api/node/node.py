@@ -22,6 +22,7 @@ from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
 from api.node.slots import Slot
+from api.office.discretion import Discretion
 from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
@@ -120,6 +121,8 @@ class Node:
     """Likewise; None too when the settings leave reports to the operator."""
     committer: HeadCommitter | None = None
     """Likewise; it has nothing to do where this is no head log."""
+    discretion: Discretion = field(default_factory=Discretion)
+    """Which consents one person of a relationship keeps from the others, for standards that show a customer's."""
     remits: Mapping[str, Remit] = field(default_factory=dict)
     """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None

@@ -24,6 +24,7 @@ JURISDICTION: Final[Mapping[str, str]] = {
     "berlin-group": "EU",
     "brazil-of": "BR",
     "cn-jrt": "CN",
+    "eu-psr": "EU",
     "india-aa": "IN",
     "uk-ob": "GB",
 }

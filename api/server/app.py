@@ -28,6 +28,7 @@ from api.node.reconciling import ReconciliationFigures
 from api.node.scoring import AlertFigures
 from api.node.settings import Settings
 from api.office.begun import Begun
+from api.office.rights import Rights
 from api.routes import (
     alerts,
     bundles,
@@ -182,7 +183,8 @@ def create_framework(node: Node) -> FastAPI:
         if office is None
         else Handover(node.flow, lambda holder: office.gateway.options(holder).approve_at, Begun(office.notes).way_back)
     )
-    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
+    rights = None if office is None else Rights.of(office)
+    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover, rights=rights)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 

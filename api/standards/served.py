@@ -12,6 +12,7 @@ from api.standards.china.standard import CHINA
 from api.standards.india.standard import INDIA
 from api.standards.notices import OutwardNotices, followed
 from api.standards.oauth.standard import OAUTH
+from api.standards.psr.standard import PSR
 from api.standards.standard import Standard
 from api.standards.uk.standard import UK
 
@@ -23,6 +24,7 @@ STANDARDS: Final[tuple[Standard, ...]] = (
     CHINA,
     INDIA,
     OAUTH,
+    PSR,
 )
 OUTWARD: Final = Outward(
     follower=lambda office, records: followed(STANDARDS, office, records),

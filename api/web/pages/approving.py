@@ -38,6 +38,10 @@ WANTS_LESS: Final = "customer-wants-less"
 LESS: Final = ("data", "history", "duration", "frequency")
 
 
+class Objecting(IllegalTransition):
+    """She objects to all sharing, and has not lifted that."""
+
+
 class TooLate(NotFound):
     """A draft lasts for some minutes: after that she reads it anew."""
 
@@ -108,7 +112,9 @@ def _question(desk: Desk, consent_id: str) -> AwaitedAnswer:
 
 @router.get("")
 def ask(desk: Customer, consent: str) -> Response:
-    """A request, in full, with the accounts to choose."""
+    """A request, in full, with the accounts to choose; while she objects to all sharing, only that she does."""
+    if desk.office.objects_since(desk.person):
+        return _objecting(desk, consent)
     try:
         question = _question(desk, consent)
     except NotFound:  # she agreed before: an app that asks again gets her back, now that she has signed in
@@ -119,6 +125,18 @@ def ask(desk: Customer, consent: str) -> Response:
     if question.connection.status is Status.AWAITING:
         desk.office.store.remember_request(desk.person, consent, desk.now)
     return _ask(desk, question)
+
+
+def _objecting(desk: Desk, consent_id: str) -> Response:
+    return desk.render(
+        "objecting.html", one=desk.dealings.request(consent_id), since=desk.office.objects_since(desk.person)
+    )
+
+
+def _willing(desk: Desk) -> None:
+    """Raises Objecting: nothing is agreed to while she objects to all sharing."""
+    if desk.office.objects_since(desk.person):
+        raise Objecting("you object to all sharing: lift the objection first, then open the request again")
 
 
 def _offered(desk: Desk, question: AwaitedAnswer) -> tuple[Account, ...]:
@@ -190,6 +208,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
 def choose(sent: CustomersForm) -> Response:
     """The accounts are chosen, the separate consents are ticked: keep what she is about to agree to."""
     desk = sent.desk
+    _willing(desk)
     question = _question(desk, sent.text("consent"))
     mine = {account.reference: account for account in _offered(desk, question)}
     asked = set(sent.texts("account"))
@@ -257,6 +276,7 @@ def _too_late(desk: Desk) -> Response:
 @router.get("/review")
 def review(desk: Customer) -> Response:
     """Exactly what she is about to agree to, and the two buttons."""
+    _willing(desk)
     try:
         draft, question, signed = _draft(desk)
     except TooLate:
@@ -297,6 +317,7 @@ def _changed_lines(desk: Desk, draft: Draft, question: AwaitedAnswer) -> set[str
 def agree(sent: CustomersForm) -> Response:
     """She agrees: by passkey, or by a sign-in of the last five minutes."""
     desk = sent.desk
+    _willing(desk)
     try:
         draft, question, signed = _draft(desk)
     except TooLate:
