@@ -51,6 +51,8 @@ class RecipientOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     redirect_uris: tuple[RedirectUri, ...] = ()
     """Where its customers' browsers may be sent back to, compared as text."""
+    backchannel: bool = False
+    """Its customers may agree without being sent to their bank by a browser (CIBA; docs/standards/oauth.md)."""
     asks_again: bool = False
     """Its customers may share again what they have stopped: the gateway then asks in its name, with the same terms."""
     sm4_key_file: str = ""

@@ -60,6 +60,11 @@ class Gateway:
         known = self._recipients.get(recipient)
         return () if known is None else known.redirect_uris
 
+    def is_decoupled(self, recipient: str) -> bool:
+        """Whether a recipient may use the backchannel."""
+        known = self._recipients.get(recipient)
+        return known is not None and known.backchannel
+
     def asks_again(self, recipient: str) -> bool:
         """Whether a recipient lets its customers share again what they have stopped."""
         known = self._recipients.get(recipient)

@@ -30,6 +30,7 @@ from msgspec import structs
 
 from api.client.signing import LocalSigner
 from api.node.settings import Settings
+from api.office.backchannels import Backchannels
 from api.office.begun import Begun
 from api.office.configuration import RecipientOptions, write_gateway_file
 from api.office.facts import Notes
@@ -340,7 +341,7 @@ def open_site(
             registrations := Registrations(f"sqlite:///{folder / 'ledger.sqlite'}", signer, settings.base_url),
         )
         begun = Begun(notes := Notes(settings.database_url, world.ledger.keystore))
-        handover = Handover(flow, lambda _holder: "", begun.way_back)
+        handover = Handover(flow, lambda _holder: "", begun.way_back, Backchannels(notes).binding)
         desk = _office(world, settings, bank, app, notes, clock) if asks_again else None
         rights = Rights(Objections(notes, clock), desk)
         mount(framework, world.ledger, settings, clock=clock or SystemClock(), handover=handover, rights=rights)

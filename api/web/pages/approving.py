@@ -16,7 +16,7 @@ from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk, in_order
 from api.web.mandated import data_of
-from api.web.pages.authorizing import goes_back_to, handed_back
+from api.web.pages.authorizing import binding_of, goes_back_to, handed_back
 from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
@@ -200,6 +200,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
         alone=alone,
         returns_to=goes_back_to(desk, consent.consent_id),
+        binding=binding_of(desk, consent.consent_id),
         less=LESS if question.kind == "new" and question.connection.status in BEFORE else (),
     )
 
