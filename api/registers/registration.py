@@ -189,6 +189,10 @@ class Registering:
         self._revoke(registration.client, registration.kids)
         self._kept.remove(registration.client)
 
+    def forget(self, client: str) -> None:
+        """Clean up after a client whom the log has removed: its keys say nothing there any more."""
+        self._kept.remove(client)
+
     # -- reading ------------------------------------------------------------------------------------------------------------
 
     def _read(
