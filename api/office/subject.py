@@ -27,6 +27,7 @@ JURISDICTION: Final[Mapping[str, str]] = {
     "eu-psr": "EU",
     "india-aa": "IN",
     "uk-ob": "GB",
+    "us-fdx": "US",
 }
 """Where a standard is law. A consent under another is of the holder's own jurisdiction."""
 

@@ -9,6 +9,7 @@ from api.standards.berlin.standard import BERLIN
 from api.standards.brazil.standard import BRAZIL
 from api.standards.cdr.standard import CDR
 from api.standards.china.standard import CHINA
+from api.standards.fdx.standard import FDX
 from api.standards.india.standard import INDIA
 from api.standards.notices import OutwardNotices, followed
 from api.standards.oauth.standard import OAUTH
@@ -22,6 +23,7 @@ STANDARDS: Final[tuple[Standard, ...]] = (
     BRAZIL,
     CDR,
     CHINA,
+    FDX,
     INDIA,
     OAUTH,
     PSR,
