@@ -82,7 +82,7 @@ def watched(engine_url: str, tmp_path: Path) -> Iterator[Watched]:
         yield Watched(world, register, url)
 
 
-def test_whom_a_register_suspends_is_refused_and_whom_it_admits_again_goes_on(watched: Watched) -> None:
+def test_a_recipient_is_refused_while_its_register_suspends_it(watched: Watched) -> None:
     consent = watched.world.active_consent(watched.app, watched.bank)
 
     def read() -> Any:
@@ -123,7 +123,7 @@ def test_a_removal_is_a_suspension_until_two_looks_in_turn_say_so(watched: Watch
 @pytest.mark.parametrize(
     "body", [b'{"data":[]}', b'{"data":[{"softwareProductId":"%s","status":"ODD"}]}' % PLUM.encode()]
 )
-def test_what_a_register_does_not_say_changes_nothing(watched: Watched, body: bytes) -> None:
+def test_silence_and_unknown_words_of_a_register_change_nothing(watched: Watched, body: bytes) -> None:
     watched.register.statuses[PLUM] = "INACTIVE"
     watched.looks()
     watched.register.body = body

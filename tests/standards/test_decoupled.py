@@ -219,7 +219,7 @@ def test_a_request_is_signed_by_the_client_itself_and_counts_once(played: Stage)
     assert walk.send(sent).json()["error"] == "invalid_request"
 
 
-def test_what_was_agreed_to_before_is_not_asked_again_and_a_change_waits_for_its_own_answer(played: Stage) -> None:
+def test_an_agreed_consent_is_not_asked_again_and_a_change_waits_for_its_own_answer(played: Stage) -> None:
     walk = Decoupled(played)
     walk.begin()
     first = played.authorise(walk.grant)

@@ -224,7 +224,7 @@ def test_a_customers_permissions_are_nobody_elses(once: Played) -> None:
         assert told["permissionId"] == consent.consent_id
 
 
-def test_what_one_person_keeps_from_the_others_is_shown_to_her_alone(once: Played) -> None:
+def test_a_permission_kept_from_the_others_is_shown_to_its_own_person_alone(once: Played) -> None:
     customer, mei = reference(), reference()
     permission = once.announced()
     said = once.holder.authorise(found(once.service, once.holder, permission), authoriser=mei)

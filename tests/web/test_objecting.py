@@ -54,7 +54,7 @@ def test_an_objection_stops_everything_and_lets_her_refuse_only_until_she_lifts_
     assert status(site, others) == "ACTIVE", "nobody else's"
 
 
-def test_what_she_stopped_she_may_share_again_after_reading_and_agreeing_anew(site: Site) -> None:
+def test_she_shares_a_stopped_connection_again_after_reading_and_agreeing_anew(site: Site) -> None:
     consent = site.shared()
     key = site.key(consent)
     with site.client() as mei:
