@@ -1,5 +1,5 @@
-"""The bank and its customer, for `client.mjs`: `python -m tests.oauth`, first at a ledger that wants no DPoP nonces, then at one
-that does. Ends with the client's status."""
+"""The bank and its customer, for `client.mjs`: `python -m tests.oauth`, at a ledger that wants no DPoP nonces, then at one that
+does. Ends with the client's status."""
 
 from __future__ import annotations
 
