@@ -165,11 +165,8 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
     guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates, nonces)
-    events = Events(
-        EventStore(settings.database_url),
-        EventQueries(ledger.store, ledger.keystore),
-        EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
-    )
+    told = EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file))
+    events = Events(EventStore(settings.database_url), EventQueries(ledger.store, ledger.keystore), told)
     policy = read_policy(settings, ledger.vkeys)
     return Node(
         settings,

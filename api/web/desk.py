@@ -194,10 +194,6 @@ class Desk:
         found = self.office.ledger.registry.participants.get(participant)
         return plain(found.name) if found else participant
 
-    def is_suspended(self, participant: str) -> bool:
-        """Whether a participant may only reduce sharing at present."""
-        return self.office.ledger.registry.is_suspended(participant)
-
     def own_accounts(self, consent_id: str) -> dict[str, str]:
         """Her accounts in her bank's order, reference → name; none without an answer of the bank."""
         try:

@@ -18,7 +18,7 @@ from verifier.audit.log_order import Links
 from verifier.audit.marks import Marks
 from verifier.audit.models import Models
 from verifier.audit.planning import Plan
-from verifier.audit.request_files import Requests
+from verifier.audit.request_files import RequestTexts
 from verifier.audit.succession import check_log_keys
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
@@ -167,7 +167,7 @@ class Auditor:
 
     def _pass(self, tree: Tree, workers: Workers) -> None:
         told = self.archive, self.findings, self.size, self.start, self.options.evidence
-        with closing(Evidence(*told)) as evidence, closing(Requests(*told)) as requests:
+        with closing(Evidence(*told)) as evidence, closing(RequestTexts(*told)) as requests:
             self.requests = requests
             self._read(tree, workers, evidence)
             self._replay(workers, 0)

@@ -32,7 +32,7 @@ DIFFERS = "the terms are not what the request asks for"
 REFUSED = "the request gives no terms"
 
 
-class Requests(LinesByIndex):
+class RequestTexts(LinesByIndex):
     """Shown each entry in order after it was judged, it says what the entry's request text says of its terms."""
 
     def __init__(self, archive: Archive, findings: Findings, size: int, start: int, wanted: bool) -> None:
