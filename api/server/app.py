@@ -34,6 +34,7 @@ from api.routes import (
     consents,
     delegations,
     events,
+    histories,
     joining,
     log,
     operations,
@@ -82,6 +83,7 @@ ROUTERS = (
     alerts.router,
     partners.router,
     usage.router,
+    histories.router,
     joining.router,
     delegations.router,
 )
