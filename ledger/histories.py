@@ -32,13 +32,13 @@ class AttestedHistory(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Histories:
+class AttestedHistories:
     """All of them as of some index."""
 
     attested: Mapping[int, AttestedHistory] = field(default_factory=dict)
     """By the entry of the attestation."""
 
-    def after_declaration(self, principal: str, says: HistoryAct, index: int, time: int) -> Histories:
+    def after_declaration(self, principal: str, says: HistoryAct, index: int, time: int) -> AttestedHistories:
         """What this declaration, recorded at `index` and `time` (ms), leads to. Raises Conflict, NotFound."""
         match says:
             case HistoryAttest():
@@ -79,7 +79,7 @@ class Histories:
         for row in says.sheet.rows:
             _require_row(row, history.says, began)
 
-    def _with(self, history: AttestedHistory) -> Histories:
+    def _with(self, history: AttestedHistory) -> AttestedHistories:
         return replace(self, attested=MappingProxyType({**self.attested, history.index: history}))
 
 

@@ -47,7 +47,7 @@ from ledger.entries.partner_acts import PartnerAct
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.handovers import CaseHandovers
-from ledger.histories import Histories
+from ledger.histories import AttestedHistories
 from ledger.log_keys import LogKeys
 from ledger.orders import AttestationApproved, ConformanceCertified, OrderDocument
 from ledger.partners import Partners
@@ -126,7 +126,7 @@ class Registry:
     """What partners have declared to each other."""
     handovers: CaseHandovers = field(default_factory=CaseHandovers)
     """Cases that one authority has handed to another."""
-    histories: Histories = field(default_factory=Histories)
+    histories: AttestedHistories = field(default_factory=AttestedHistories)
     """What holders have attested of the time before."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""

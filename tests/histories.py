@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.ledger.merkle.reference import ReferenceTree
@@ -74,3 +74,11 @@ class Told:
             "path": [b64u(each) for each in path],
             "sheet": self.sheets[position],
         } | changes
+
+
+def bring(say: Callable[..., Any], told: Told) -> int:
+    """Have a whole history recorded; the entry that attests it. `say`: signs and records an act, and gives its entry."""
+    at: int = say("history.attest", **told.attest)
+    for position in range(len(told.sheets)):
+        say("history.sheet", **told.of(position, at))
+    return at

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from api.histories.journal import JournalSource
+from api.histories.mapping import ReadMapping
 from api.histories.rows import BroughtRow, RefusedRow, SourceFile, files_below, hash_of
 from api.histories.tables import rows_of_tables
-from ledger.errors import InvalidInput
 
 
 class BroughtSource(Protocol):
@@ -43,6 +44,7 @@ class TableSource:
 
 def open_source(place: Path, mapping: Path | None) -> BroughtSource:
     """Raises InvalidInput for what is no source, OSError."""
-    if mapping is not None:
-        raise InvalidInput("a QLDB export is not read yet")
-    return TableSource(files_below(place, (".csv",)))
+    if mapping is None:
+        return TableSource(files_below(place, (".csv",)))
+    manifests = files_below(place, (".manifest",), may_lack=True) if place.is_dir() else []
+    return JournalSource(files_below(place, (".ion",)), manifests, ReadMapping.load(mapping))

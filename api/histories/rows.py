@@ -72,7 +72,7 @@ def seconds_of(text: str) -> int:
     return int(time.timestamp())
 
 
-def files_below(place: Path, endings: tuple[str, ...]) -> list[SourceFile]:
+def files_below(place: Path, endings: tuple[str, ...], *, may_lack: bool = False) -> list[SourceFile]:
     """The file, or those of a folder that end in one of these, in the order of their paths' bytes. Raises InvalidInput,
     OSError."""
     if place.is_file():
@@ -87,7 +87,7 @@ def files_below(place: Path, endings: tuple[str, ...]) -> list[SourceFile]:
             found.append(SourceFile(path, path.relative_to(place).as_posix()))
         if len(found) > SOURCE_FILES:
             raise InvalidInput(f"{place} holds more than {SOURCE_FILES} files")
-    if not found:
+    if not found and not may_lack:
         raise InvalidInput(f"{place} holds no file that ends in {' or '.join(endings)}")
     return sorted(found, key=lambda file: file.name.encode())
 

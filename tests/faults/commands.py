@@ -59,11 +59,6 @@ class Place:
         path.write_text('{"paths": {}}')
         return str(path)
 
-    def register(self) -> str:
-        path = self.folder / "register.csv"
-        path.write_text("customer,kind,time,recipient\nann,access,2019-03-01T10:00:00Z,App\n")
-        return str(path)
-
     def setup(self) -> str:
         path = self.folder / "gateway.toml"
         path.write_text('[holders.bank-of-setup]\nname = "Bank of the setup"\n')
@@ -304,21 +299,7 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("datamap", "drift"): [Run(lambda place: [place.openapi(), place.draft()], ends=(1,), on_state=False)],  # no map
     ("datamap", "list"): [_own()],
-    ("history", "attest"): [
-        Run(
-            lambda place: [
-                place.register(),
-                "--as",
-                str(place.own()),
-                "--id",
-                place.name("past"),
-                "--title",
-                "Before",
-            ],
-            ends=(1,),
-            on_state=False,
-        )
-    ],
+    ("history", "attest"): [_own("register.csv", "--id", "past", "--title", "Before")],
     ("history", "show"): [_own()],
     ("history", "withdraw"): [_own("--id", "past", "--reason", "test")],
     ("tariff", "offer"): [Run(lambda place: [place.jwk(), "--as", str(place.own())], ends=(1,), on_state=False)],
