@@ -182,7 +182,9 @@ def create_framework(node: Node) -> FastAPI:
         if office is None
         else Handover(node.flow, lambda holder: office.gateway.options(holder).approve_at, Begun(office.notes).way_back)
     )
-    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
+    app.state.teller = mount(
+        app, node.ledger, settings, clock=node.ledger.clock, handover=handover, endpoints=node.endpoints
+    )
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 
