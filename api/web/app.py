@@ -24,6 +24,8 @@ from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
 from api.node.remits import read_remits
 from api.node.web_settings import WebSettings
+from api.office.discretion import Discretion
+from api.office.rights import Rights
 from api.partners.invitations import Invitations
 from api.tokens.keys import TokenSigner
 from api.web import live
@@ -62,7 +64,6 @@ from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
-from api.web.discretion import Discretion
 from api.web.handover import Handover
 from api.web.migrating import open_store
 from api.web.office import BankPages
@@ -167,6 +168,7 @@ def mount(
     *,
     clock: Clock | None = None,
     handover: Handover | None = None,
+    rights: Rights | None = None,
     endpoints: Endpoints | None = None,
 ) -> Teller:
     """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
@@ -176,7 +178,7 @@ def mount(
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    pages = build(ledger, settings, clock=clock, handover=handover, endpoints=endpoints)
+    pages = build(ledger, settings, clock=clock, handover=handover, rights=rights, endpoints=endpoints)
     app.router.default = pages
     teller: Teller = pages.state.teller
     return teller
@@ -188,6 +190,7 @@ def build(
     *,
     clock: Clock | None = None,
     handover: Handover | None = None,
+    rights: Rights | None = None,
     endpoints: Endpoints | None = None,
 ) -> FastAPI:
     """The pages' own application."""
@@ -229,6 +232,7 @@ def build(
         declarers=read_signers(web.signers_file, ledger.origin, clock),
         sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
+        rights=rights,
         endpoints=endpoints,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
