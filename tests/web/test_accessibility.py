@@ -70,7 +70,7 @@ FAULTY = """<!doctype html><html lang="en"><meta name="viewport" content="width=
     </style><nav class="main"><a href="/" aria-current="page">Here</a></nav><main><h1>A page</h1><p>One</p>"""
 
 
-def test_what_is_wrong_is_found_in_each_of_the_colours_and_sizes(page: Page) -> None:
+def test_a_fault_is_found_in_each_of_the_colours_and_sizes(page: Page) -> None:
     page.route("**/faulty", lambda route: route.fulfill(body=FAULTY, content_type="text/html"))
     wide = too_wide(page, "http://localhost/faulty", "it")
     assert [one.partition(" it:")[0] for one in wide] == ["small:", "twice:"]
