@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 from api.events.delivery import Push
+from api.events.endpoints import Endpoints
 from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
-from api.events.trying import EndpointTests
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
 from api.node.bundling import Bundler
@@ -22,10 +22,12 @@ from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
 from api.node.slots import Slot
+from api.office.discretion import Discretion
 from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
 from api.registers.registration import Registering
+from api.registers.watching import RegisterWatcher
 from api.sets.committing import HeadCommitter
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
@@ -57,7 +59,6 @@ class Events:
     store: EventStore
     queries: EventQueries
     tokens: EventTokens
-    tests: EndpointTests = field(default_factory=EndpointTests)
 
     def sender(
         self,
@@ -120,6 +121,10 @@ class Node:
     """Likewise; None too when the settings leave reports to the operator."""
     committer: HeadCommitter | None = None
     """Likewise; it has nothing to do where this is no head log."""
+    discretion: Discretion = field(default_factory=Discretion)
+    """Which consents one person of a relationship keeps from the others, for standards that show a customer's."""
+    watcher: RegisterWatcher | None = None
+    """Likewise; None too where no register lists the standing of software."""
     remits: Mapping[str, Remit] = field(default_factory=dict)
     """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None
@@ -144,6 +149,8 @@ class Node:
                 self.issuer.start()
             if self.committer is not None:
                 self.committer.start()
+            if self.watcher is not None:
+                self.watcher.start()
 
     def certificate_of(self, scope: Scope) -> Certificate | None:
         """The client certificate of a request, where the proxy tells of one. Raises InvalidClient."""
@@ -161,6 +168,12 @@ class Node:
     def check_order(self, says: Act) -> None:
         """What a regulator orders lies within what it is there for. Raises NotPermitted."""
         check_order(self.remits, self.ledger.registry, says)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Where participants are told. One for the node, so that one test of each runs at a time."""
+        events, development = self.events, self.settings.web.environment == "development"
+        return Endpoints(events.store, events.queries, events.tokens, development)
 
     @property
     def heads(self) -> HeadQueries:
@@ -213,6 +226,8 @@ class Node:
                 self.issuer.stop()
             if self.committer is not None:
                 self.committer.stop()
+            if self.watcher is not None:
+                self.watcher.stop()
             self.ledger.stop()
             leave_mark(self.settings, self.ledger.vkeys)
         else:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.client.signing import LocalSigner
+from api.events.endpoints import Endpoints
 from api.http.refusals import NoSuchRoute
 from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
@@ -23,6 +24,8 @@ from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
 from api.node.remits import read_remits
 from api.node.web_settings import WebSettings
+from api.office.discretion import Discretion
+from api.office.rights import Rights
 from api.partners.invitations import Invitations
 from api.tokens.keys import TokenSigner
 from api.web import live
@@ -37,6 +40,8 @@ from api.web.console import (
     billing,
     cases,
     consents,
+    delegating,
+    endpoint,
     erasures,
     finding,
     freezes,
@@ -59,7 +64,6 @@ from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
-from api.web.discretion import Discretion
 from api.web.handover import Handover
 from api.web.migrating import open_store
 from api.web.office import BankPages
@@ -151,12 +155,21 @@ CONSOLES: Final = (
     feedback_desk.router,
     alerts.router,
     sandbox.router,
+    delegating.router,
+    endpoint.router,
     attested.router,
 )
 
 
 def mount(
-    app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+    app: FastAPI,
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    handover: Handover | None = None,
+    rights: Rights | None = None,
+    endpoints: Endpoints | None = None,
 ) -> Teller:
     """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
@@ -165,14 +178,20 @@ def mount(
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    pages = build(ledger, settings, clock=clock, handover=handover)
+    pages = build(ledger, settings, clock=clock, handover=handover, rights=rights, endpoints=endpoints)
     app.router.default = pages
     teller: Teller = pages.state.teller
     return teller
 
 
 def build(
-    ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    handover: Handover | None = None,
+    rights: Rights | None = None,
+    endpoints: Endpoints | None = None,
 ) -> FastAPI:
     """The pages' own application."""
     web, base_url, clock = settings.web, settings.base_url, clock or SystemClock()
@@ -213,6 +232,8 @@ def build(
         declarers=read_signers(web.signers_file, ledger.origin, clock),
         sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
+        rights=rights,
+        endpoints=endpoints,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office

@@ -37,6 +37,25 @@ VIOLATIONS = """async rules => (await axe.run(document, rules)).violations.flatM
 CHOSEN = """() => [...document.querySelectorAll(".tabs a[aria-current], nav.main a[aria-current]")].filter(
     one => getComputedStyle(one).borderTopWidth === "0px").length"""
 OVER = "document.documentElement.scrollWidth - innerWidth"
+MISSHAPEN = """() => {
+  const wrong = [...document.querySelectorAll("table")].filter(one => getComputedStyle(one).display !== "table")
+    .map(one => `a table that is laid out as something else: ${one.className}`);
+  for (const one of document.querySelectorAll(".chip, .button")) {
+    const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      if (texts.currentNode.parentElement.closest(".only-read")) continue;
+      for (const word of texts.currentNode.data.matchAll(/\\p{Script=Latin}+/gu)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (lines.size > 1) wrong.push(`a word in two lines: ${word[0]}`);
+      }
+    }
+  }
+  return wrong;
+}"""
+"""What a look at the page would see and no rule of axe does."""
 
 
 @cache
@@ -69,7 +88,9 @@ def _violations(page: Page) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe())
     found: list[str] = page.evaluate(VIOLATIONS, RULES)
-    return [*found, "wider than the screen"] if page.evaluate(OVER) > 0 else found
+    wide = ["wider than the screen"] if page.evaluate(OVER) > 0 else []
+    shapes: list[str] = page.evaluate(MISSHAPEN)
+    return found + wide + shapes
 
 
 def too_wide(page: Page, url: str, name: str) -> list[str]:
