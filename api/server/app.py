@@ -36,6 +36,7 @@ from api.routes import (
     consents,
     delegations,
     events,
+    histories,
     joining,
     log,
     operations,
@@ -84,6 +85,7 @@ ROUTERS = (
     alerts.router,
     partners.router,
     usage.router,
+    histories.router,
     joining.router,
     delegations.router,
 )
@@ -190,7 +192,15 @@ def create_framework(node: Node) -> FastAPI:
         )
     )
     rights = None if office is None else Rights.of(office)
-    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover, rights=rights)
+    app.state.teller = mount(
+        app,
+        node.ledger,
+        settings,
+        clock=node.ledger.clock,
+        handover=handover,
+        rights=rights,
+        endpoints=node.endpoints,
+    )
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 
