@@ -38,6 +38,9 @@ PACK_ROOT: Final = b"consent-ledger/v1/pack-root\0"
 FINDINGS: Final = b"consent-ledger/v1/findings\0"
 """`findings_hash = H(FINDINGS ‖ each finding and a newline)` (docs/spec/reconciliation.md)."""
 
+SHEET: Final = b"consent-ledger/v1/sheet\0"
+"""`jti = H(SHEET ‖ root ‖ be64(position))[:16]` of a sheet of attested history (docs/spec/history.md)."""
+
 TAGS: Final[dict[str, bytes]] = {
     "terms": TERMS,
     "chain": CHAIN,
@@ -47,5 +50,6 @@ TAGS: Final[dict[str, bytes]] = {
     "findings": FINDINGS,
     "pack-leaf": PACK_LEAF,
     "pack-root": PACK_ROOT,
+    "sheet": SHEET,
 }
 """Name to tag: the table the specification prints and the tests walk."""

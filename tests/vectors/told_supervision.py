@@ -20,7 +20,7 @@ rows(
     an_order_with_one_member_more=("Exactly its members.", lambda log: log.ordered(more=1)),
     an_order_that_one_officer_approved=("Two codes.", lambda log: log.ordered(approved_by=["officer-1"])),
     an_order_whose_officers_are_not_sorted=("Sorted.", lambda log: log.ordered(approved_by=["officer-2", "officer-1"])),
-    a_scoring_of_another_version=("0 to 2.", lambda log: log.operator("scoring.activated", scoring=3, **OFFICERS)),
+    a_scoring_of_another_version=("0 to 3.", lambda log: log.operator("scoring.activated", scoring=4, **OFFICERS)),
     a_report_by_what_is_no_dimension=(
         "One of the list.",
         lambda log: log.operator(
