@@ -42,6 +42,7 @@ RULES = (
     "after-end",
     "model",
     "late-notice",
+    "no-notice",
 )
 """By their numbers, from 1."""
 
@@ -165,7 +166,7 @@ class Orders:
             raise _bad("only a hold that was placed and not lifted is lifted", "one in force", document["hold"])
 
     def _scoring_activated(self, document: Object, _: int, __: int) -> None:
-        self.scoring = get_integer(document, "scoring", 0, 2)
+        self.scoring = get_integer(document, "scoring", 0, 3)
 
     def _model_activated(self, document: Object, index: int, _: int) -> None:
         get_bytes(document, "hash", 32)

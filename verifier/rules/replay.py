@@ -90,6 +90,8 @@ class Replay:
         except Exception as error:  # noqa: BLE001 - one guard per entry: no input ends an audit
             self.tell.refuse(unforeseen(error))
             self._unread(leaf)
+        if not self.unknown_rules:
+            self.alerts.passed(index, leaf.time)
 
     def _add(self, index: int, leaf: Leaf, found: Found | None) -> None:
         self.time = max(self.time, leaf.time)
@@ -162,7 +164,7 @@ class Replay:
         """An entry that cannot be read."""
         self.matching.lose(index)
         self.declarations.lost.append(index)
-        self.alerts.miss(index, self.time, None)
+        self.alerts.lose(index, self.time)
         self.reports.missed(self.time)
         self.usage.lose(self.time)
         self.subjects.unread(index, "", None)
@@ -182,7 +184,7 @@ class Replay:
         else:
             self.reports.missed(self.time)
         if leaf.kind == "consent":
-            self.alerts.miss(index, self.time, consent)
+            self.alerts.miss(index, leaf, chain)
             self.usage.missed(self.time, consent)
         self.subjects.unread(index, leaf.kind, leaf.chain)
         if chain is not None:
@@ -239,8 +241,8 @@ class Replay:
         """What alerts and reports rest on."""
         orders, kind = self.registry.orders, str(document["type"])
         if self.reports.at(time):
-            self._counted(kind, document)
-        if kind == "scoring.activated" and orders.scoring:
+            self.reports.documented(self.tell.index, document, self.registry.erased, orders.alert)
+        if kind == "scoring.activated":
             self.alerts.begin(self.tell.index)
         elif kind == "model.activated":
             self.alerts.model()
@@ -250,19 +252,6 @@ class Replay:
         # Step 9.13.
         elif kind == "report.issued" and legal and orders.issued is not None:
             self.reports.issued(orders.issued, orders.issued.definition_of(orders.definitions[orders.issued.report]))
-
-    def _counted(self, kind: str, document: Object) -> None:
-        """Documents that reports count."""
-        if kind == "erasure":
-            chains = document["chains"]
-            known = [str(text) for text in chains] if isinstance(chains, list) else []
-            self.reports.erased(sum(self.registry.erased.get(text) == self.tell.index for text in set(known)))
-        elif kind == "reconciliation.reported":
-            self.reports.reconciled(self.tell.index, int(str(document["findings"])))
-        elif kind == "participant.removed":
-            self.reports.removed(str(document["participant"]))
-        elif kind == "alert.raised" and self.registry.orders.alert is not None:
-            self.reports.alerted(self.registry.orders.alert)
 
     def _rules(self) -> None:
         """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
