@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.conformance import conformance_dir, in_ci
+from tests.scratch import keep_in_memory
 
 pytest_plugins = ["tests.engines", "tests.browser"]
 
@@ -28,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Neither UTC nor a whole number of hours away from it: code that mixes up local time fails here.
     os.environ["TZ"] = "Asia/Kolkata"
     time.tzset()
+    if "not bench" in config.getoption("markexpr"):  # what measures commits measures a disk's
+        keep_in_memory()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import importlib.util
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,25 @@ import pytest
 import sqlalchemy
 from playwright.sync_api import Error, Page
 
-from tests import conformance, engines
+from tests import conformance, engines, scratch
 from tests.browser import virtual_authenticator
+
+
+def test_files_of_tests_lie_in_memory_where_it_has_room_and_nobody_named_another_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "")
+    monkeypatch.setattr(scratch, "MEMORY", tmp_path)
+    monkeypatch.setenv("TMPDIR", "/named/by/somebody")
+    scratch.keep_in_memory()
+    assert os.environ["TMPDIR"] == "/named/by/somebody"
+    monkeypatch.delenv("TMPDIR")
+    monkeypatch.setattr(scratch, "ROOM", 2**63)
+    scratch.keep_in_memory()
+    assert "TMPDIR" not in os.environ
+    monkeypatch.setattr(scratch, "ROOM", 1)
+    scratch.keep_in_memory()
+    assert tempfile.gettempdir() == str(tmp_path)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ class ConsentGuard:
         """The same for applications without dependencies. Raises Refused."""
         statement = _single(request, STATEMENT_HEADER)
         file = _single(request, RECEIPT_HEADER)
-        if self._tokens is not None and statement is None and file is None and "authorization" in request.headers:
+        if self._tokens is not None and statement is None and file is None and self._tokens.is_asked(request):
             access = await self._relayed(self._tokens, request, permissions, account)
         else:
             access = await self._stated(statement, file, request, permissions, account)

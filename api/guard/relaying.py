@@ -44,17 +44,23 @@ class TokenWay:
     certificate: str | None = None
     """The header in which the proxy tells the certificate of the connection; it must replace what a caller sends under this
     name. None: tokens that are bound to a certificate are refused."""
+    key_header: str | None = None
+    """The header in which a standard's own clients bring the token, which send no `Authorization` (India: `client_api_key`)."""
     customer_present: Callable[[Request], bool] = told_present
     fresh: float = 5.0
     """Seconds for which the purpose of a consent is remembered. It decides nothing: the log compares it with the terms."""
     monotonic: Callable[[], float] = time.monotonic
     _terms: OrderedDict[str, tuple[float, tuple[str, str]]] = field(default_factory=OrderedDict, init=False, repr=False)
 
+    def is_asked(self, request: Request) -> bool:
+        """Whether a request brings a token."""
+        return "authorization" in request.headers or bool(self._key(request))
+
     async def bearer(
         self, request: Request, now: int
     ) -> tuple[BoundToken, TokenProof | None, NotBound | None, Asserted | None]:
         """Whose token it is; its proof, or why its user does not hold its key. Raises RefusedAccess."""
-        scheme, token = credentials(request)
+        scheme, token = credentials(request, self._key(request))
         try:
             bound = await self.tokens.look(token)
         except ClientError as error:
@@ -118,6 +124,9 @@ class TokenWay:
         raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
         return base + raw.split(b"?")[0].decode("latin-1"), base + str(request.scope["path"])
 
+    def _key(self, request: Request) -> str:
+        return "" if self.key_header is None else ",".join(request.headers.getlist(self.key_header))
+
     async def _agreed(self, client: LedgerClient, consent_id: str) -> tuple[str, str]:
         """(recipient, purpose) of a consent that this bank holds."""
         known, now = self._terms.get(consent_id), self.monotonic()
@@ -135,9 +144,12 @@ class TokenWay:
         return agreed
 
 
-def credentials(request: Request) -> tuple[str, str]:
-    """(scheme in small letters, token). Raises RefusedAccess."""
+def credentials(request: Request, key: str = "") -> tuple[str, str]:
+    """(scheme in small letters, token). `key`: what a standard's own header says; it counts where there is no
+    `Authorization`. Raises RefusedAccess."""
     values = request.headers.getlist("authorization")
+    if key and not values:
+        values = [f"{'DPoP' if PROOF_HEADER in request.headers else 'Bearer'} {key}"]
     scheme, _, token = (values[0] if len(values) == 1 else "").partition(" ")
     if scheme.lower() not in ("dpop", "bearer") or not token or len(token) > 8192 or not token.isascii():
         raise RefusedAccess("TOKEN_MISSING", "send one access token, with the scheme DPoP or Bearer")

@@ -72,6 +72,8 @@ class TokensEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """Scheme and authority under which recipients reach the bank."""
     certificate_header: str | None = None
     """Where the proxy tells the certificate of the connection."""
+    key_header: str | None = None
+    """Where a standard's own clients bring the token, which send no `Authorization`."""
     introspection: str | None = None
     """Address of the bank's own authorisation server (RFC 7662)."""
     client_id: str | None = None
@@ -164,7 +166,7 @@ def _way(entry: TokensEntry, client: LedgerClient, folder: Path) -> TokenWay:
             raise InvalidInput("tokens: an address in introspection needs client_id and secret_file")
         secret = read_secret(folder / entry.secret_file).decode("utf-8").strip()
         tokens = IntrospectedTokens(entry.introspection, entry.client_id, secret, participants=entry.participants)
-    return TokenWay(tokens, entry.public_url, certificate=entry.certificate_header)
+    return TokenWay(tokens, entry.public_url, certificate=entry.certificate_header, key_header=entry.key_header)
 
 
 def _known(accounts: AccountsFile, folder: Path) -> KnownAccounts:

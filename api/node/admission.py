@@ -26,6 +26,9 @@ class Access:
     a signature over the whole request), or `token`."""
     scope: str = ""
     """For `token`: the scope it must have."""
+    key_headers: tuple[str, ...] = ()
+    """For `token`: the headers in which a standard's own clients bring it, which send no `Authorization`; the first that says
+    anything counts."""
 
     @override
     def __str__(self) -> str:
@@ -38,9 +41,9 @@ CLIENT: Final = Access("client")
 SIGNED: Final = Access("signed")
 
 
-def token(scope: str) -> Access:
+def token(scope: str, *key_headers: str) -> Access:
     """A token with this scope is needed."""
-    return Access("token", scope)
+    return Access("token", scope, key_headers)
 
 
 METRICS: Final = token("metrics:read")
@@ -71,7 +74,7 @@ class Doorkeeper:
                 return None
             case _:
                 known = self._monitors.caller(scope) if access == LEAVES else None
-                caller = known or await self._guard.caller(scope, access.scope)
+                caller = known or await self._guard.caller(scope, access.scope, access.key_headers)
                 self._limits.read(caller.id)
                 return caller
 

@@ -74,13 +74,13 @@ class TokenGuard:
         self._uses: Together[Use, KnownUse] = Together(self._used)
         self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
 
-    async def caller(self, scope: Scope, needed: str) -> Caller:
-        """The caller of a request, who has the scope that is needed.
+    async def caller(self, scope: Scope, needed: str, key_headers: tuple[str, ...] = ()) -> Caller:
+        """The caller of a request, who has the scope that is needed. `key_headers`: see `Access`.
 
         Raises Unauthenticated, InsufficientScope, and Unavailable when an external issuer or the token store does not answer.
         """
         now = time.time()
-        token, proof = self._credentials(scope, now)
+        token, proof = self._credentials(scope, now, key_headers)
         try:
             claims = await self._claims(token, now)
             client = text_claim(claims, "client_id", longest=64)
@@ -134,9 +134,15 @@ class TokenGuard:
 
         return await asyncio.to_thread(look)
 
-    def _credentials(self, scope: Scope, now: float) -> tuple[str, str | Certificate]:
+    def _credentials(
+        self, scope: Scope, now: float, key_headers: tuple[str, ...] = ()
+    ) -> tuple[str, str | Certificate]:
         """The token, and what shows that its client holds it: a DPoP proof, or the certificate of the connection."""
         authorization, proof = header(scope, b"authorization"), header(scope, b"dpop")
+        if authorization is None:
+            keys = (header(scope, name.encode()) for name in key_headers)
+            key = next((key for key in keys if key), None)
+            authorization = key and f"{'Bearer' if proof is None else 'DPoP'} {key}"
         if authorization is None:
             raise _unauthenticated("this route needs an access token", None)
         kind, _, token = authorization.partition(" ")

@@ -47,10 +47,11 @@ const steps = {
       await oauth.dynamicClientRegistrationRequest(await discovered(), metadata, options),
     );
   },
-  async client_credentials({ scope }) {
+  async client_credentials({ scope, details }) {
     const as = await discovered();
+    const asked = { ...(scope ? { scope } : {}), ...(details ? { authorization_details: JSON.stringify(details) } : {}) };
     return oauth.processClientCredentialsResponse(
-      as, client, await oauth.clientCredentialsGrantRequest(as, client, authentication, { scope }, options),
+      as, client, await oauth.clientCredentialsGrantRequest(as, client, authentication, asked, options),
     );
   },
   async push({ parameters, signed, at }) {

@@ -21,14 +21,13 @@ from ledger.notes.keys import Ed25519NoteSigner
 from ledger.sequencer.watch import ClockWatch
 from ledger.storage.log import LogStore
 from ledger.vault.keystore import KeyStore
+from tests.scratch import MEMORY
 from tests.simulation.cluster import Cluster
 from tests.simulation.defects import Build
 from tests.simulation.hub import Hub, Process
 
 EPOCH: Final = 1_800_000_000_000
 """What a right clock shows at the beginning: milliseconds UTC."""
-MEMORY: Final = Path("/dev/shm")
-"""Files lie here where there is such a place: no disk is slowed down, and none of it slows a run down."""
 
 
 class MachineClock:

@@ -14,6 +14,7 @@ from ledger.documents import key_added
 from tests.api.service import dpop_proof
 from tests.keys import KeyPair
 from tests.standards.certificates import certificate, told
+from tests.standards.india import code_of, wrapped
 from tests.standards.kit import Stage
 from tests.standards.served import CODE, REDIRECT
 from tests.standards.walk import DETAILS, VERIFIER, Walk, code_stage
@@ -93,6 +94,27 @@ def test_a_token_that_is_bound_to_a_certificate_opens_the_ledgers_routes_with_it
     assert http.get("/consents", headers=proof).status_code == 401, "it is bound to no DPoP key"
     http.post("/revoke", data={"client_id": "tpp-1", "token": token}, headers=headers)
     assert http.get("/consents", headers={**bearer, **headers}).status_code == 401, "it was given back"
+
+
+def test_a_client_of_indias_official_file_shows_its_token_as_the_aggregators_key(played: Stage) -> None:
+    """The file knows no `Authorization`; `client_api_key` and `fip_api_key` are where it has a client show itself."""
+    key, http = _registered(played, "tls-fiu"), played.service.http
+    certified = told(certificate(key))
+    form = {"grant_type": "client_credentials", "client_id": "tpp-1", "scope": "consents:read"}
+    token = http.post("/token", data=form, headers=certified).json()["access_token"]
+    place, asked = "/holders/bank-a/aa/v2/Consent/handle", wrapped(ConsentHandle="nobody's")
+    known = (400, "InvalidConsentHandle")  # who asks is known; the handle is not
+    for said in ({"client_api_key": token}, {"client_api_key": token, "fip_api_key": ""}, {"fip_api_key": token}):
+        answer = http.post(place, json=wrapped(ConsentHandle="nobody's"), headers={**certified, **said})
+        assert code_of(answer) == known, (said, answer.text)
+    for headers in (
+        {"client_api_key": token},
+        {"client_api_key": token, **told(certificate(_registered(played, "tls-no-fiu")))},
+        {"client_api_key": "guessed", **certified},
+        {"client_api_key": token, "authorization": "Bearer guessed", **certified},
+    ):
+        assert code_of(http.post(place, json=asked, headers=headers)) == (401, "Unauthorized"), headers
+    assert http.get("/consents", headers={"client_api_key": token, **certified}).status_code == 401, "only there"
 
 
 @pytest.mark.parametrize(

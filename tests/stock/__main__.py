@@ -8,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from tests.stock import berlin, brazil, cdr, uk
+from tests.stock import aa, berlin, brazil, cdr, uk
 from tests.stock.scene import Built, expect, running_scene
 
-WALKS: Final[dict[str, ModuleType]] = {"uk": uk, "berlin": berlin, "brazil": brazil, "cdr": cdr}
+WALKS: Final[dict[str, ModuleType]] = {"uk": uk, "berlin": berlin, "brazil": brazil, "cdr": cdr, "aa": aa}
 
 
 def main(arguments: list[str]) -> int:

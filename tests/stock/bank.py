@@ -17,6 +17,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from api.client import Directory, LedgerClient, LocalSigner, Pseudonyms, Trust, parse_vkey
 from api.guard import ConsentGuard, GuardedAccess, KnownAccounts, LedgerBook, LedgerTokens, TokenWay
+from tests.stock.fip import speak_aa
 
 BALANCES = {"a-1": "1250.30", "a-2": "8800.00"}
 WHEN = "2026-11-30T12:00:00Z"
@@ -35,7 +36,8 @@ def _client(said: dict[str, str]) -> LedgerClient:
 def application(said: dict[str, str]) -> FastAPI:
     client = _client(said)
     book = LedgerBook(client, KnownAccounts(Pseudonyms.load(Path(said["references"])), list(BALANCES)))
-    way = TokenWay(LedgerTokens(client), said["public_url"], certificate="X-Client-Certificate")
+    tokens = LedgerTokens(client)
+    way = TokenWay(tokens, said["public_url"], certificate="X-Client-Certificate", key_header="client_api_key")
     guard = ConsentGuard(client, Directory(client), book, tokens=way)
 
     @asynccontextmanager
@@ -47,6 +49,7 @@ def application(said: dict[str, str]) -> FastAPI:
     guard.install(app)
     for speak in (_uk, _berlin, _brazil, _cdr):
         speak(app, guard)
+    speak_aa(app, guard, way, said["holder"], BALANCES)
     return app
 
 

@@ -2,7 +2,9 @@
 without the ledger.
 
 It reads one JSON object on a line, and writes one. `{"host", "api", "call", "token"?, "headers"?, "parameters"?, "model"?,
-"body"?}` becomes `{"status", "said"}`; what the client itself refuses, of a request or of an answer, becomes `{"refused"}`.
+"body"?, "whole"?}` becomes `{"status", "said"}`, with `whole` also the answer's `headers` and its `text`. `{"write", "body"}`
+becomes the `text` that the client would send of a model, for whoever signs it. What the client itself refuses, of a request or
+of an answer, becomes `{"refused"}`.
 """
 
 from __future__ import annotations
@@ -44,10 +46,13 @@ class MadeByOpenapiGenerator:
     def ask(self, said: Asked) -> dict[str, Any]:
         package = self.package
         configuration = package.Configuration(
-            host=said["host"], access_token=said.get("token") or None, ssl_ca_cert=self.authority
+            host=said.get("host"), access_token=said.get("token") or None, ssl_ca_cert=self.authority
         )
         configuration.cert_file = configuration.key_file = self.certificate
         with package.ApiClient(configuration) as client:
+            if "write" in said:
+                model = getattr(package, said["write"]).from_dict(said["body"])
+                return {"text": json.dumps(client.sanitize_for_serialization(model))}
             for name, value in said.get("headers", {}).items():
                 client.set_default_header(name, value)
             call = getattr(getattr(package, said["api"])(client), said["call"] + "_with_http_info")
@@ -59,7 +64,8 @@ class MadeByOpenapiGenerator:
                 answer = call(**given)
             except self.refusals.ApiException as error:
                 return {"status": error.status, "said": told(error.body)}
-            return {"status": answer.status_code, "said": plain(answer.data)}
+            whole = {"headers": dict(answer.headers or {}), "text": answer.raw_data.decode()}
+            return {"status": answer.status_code, "said": plain(answer.data)} | (whole if said.get("whole") else {})
 
 
 class MadeByOpenapiPythonClient:

@@ -52,6 +52,7 @@ daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_process
 events {{}}
 http {{
     access_log off; {places} {BUFFERS} {tls}
+    underscores_in_headers on;
     server {{
         listen 127.0.0.1:{ports.ledger_tls} ssl;
         ssl_verify_client optional;

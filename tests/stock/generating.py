@@ -48,6 +48,7 @@ CLIENTS: Final[dict[str, Official]] = {
     "brazil_resources": Official("brazil", "\n  /resources:"),
     "cdr": Official("cdr", "\n  /banking/accounts:"),
     "cdr_dcr": Official("cdr", "operationId: postClientRegistration"),
+    "aa": Official("india", "\n  /Consent/handle:"),
 }
 """By the name of the package."""
 

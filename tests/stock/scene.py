@@ -148,6 +148,13 @@ class Scene:
             one["what"]: one["count"] for one in told if one["event"] == "count" and one["of"] in ("act", "decision")
         }
 
+    def keys_of(self, participant: str) -> dict[str, dict[str, str]]:
+        """The public keys of a participant by their ids, as the ledger tells everyone."""
+        with self.http(next(self.folder.glob("*.client.pem"))) as http:
+            answer = http.get(f"/participants/{participant}")
+        expect(answer.status_code, 200, answer.text)
+        return {key["kid"]: key["jwk"] for key in answer.json()["keys"]}
+
     def http(self, certificate: Path) -> httpx2.Client:
         """A plain HTTP client with a certificate, at the ledger."""
         trust = httpx2.create_ssl_context(verify=str(self.web), trust_env=False)
@@ -313,9 +320,12 @@ def setup_text(folder: Path, ports: Ports, standards: list[str]) -> str:
     ]
     for name in standards:
         lines += [f"[recipients.app-{name}]", f'name = "Plum {name}"']
-        if name not in FORMS:  # its certificate's key is shown to the operator, by whom it comes in
+        if (
+            name not in FORMS
+        ):  # its certificate's key is shown to the operator, and where it signs messages the key of these
             key = rsa_key(f"{name}-transport")
-            (folder / f"{name}.client.json").write_text(json.dumps({"keys": [published(key)]}))
+            shown = [published(key), *([published(rsa_key("aa-signing"))] if name == "aa" else [])]
+            (folder / f"{name}.client.json").write_text(json.dumps({"keys": shown}))
             lines += [f'client_keys = "{name}.client.json"', f'redirect_uris = ["{ports.back}"]']
     for name in standards:
         if name in FORMS:

@@ -17,8 +17,6 @@ from api.http.wire import header
 from api.node.admission import CallerHere, NodeHere, serve, token
 from api.standards.detached import SIGNATURE_HEADER
 from api.standards.incoming import (
-    CONSENTS_READ,
-    CONSENTS_WRITE,
     HOLDER_PATH,
     BodyHere,
     HolderHere,
@@ -35,6 +33,10 @@ router = APIRouter()
 TAG: Final = "account-aggregator"
 PLACE: Final = HOLDER_PATH + V2.base
 OLDER: Final = HOLDER_PATH + V1.base
+KEY_HEADERS: Final = ("client_api_key", "fip_api_key")
+"""Where the official files have an FIU and an FIP show themselves; they know no `Authorization`."""
+MAY_READ: Final = token("consents:read", *KEY_HEADERS)
+MAY_WRITE: Final = token("consents:write", *KEY_HEADERS)
 _SAID: Final[dict[str, Any]] = {
     "description": "As the specification's own schema",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ForeignObject"}}},
@@ -86,7 +88,7 @@ def _register(
         router,
         "POST",
         place + path,
-        access=CONSENTS_WRITE if writes else CONSENTS_READ,
+        access=MAY_WRITE if writes else MAY_READ,
         tag=TAG,
         summary=summary,
         description=description,
@@ -162,7 +164,7 @@ _register(
     router,
     "GET",
     OLDER + "/Consent/handle/{handle:path}",
-    access=CONSENTS_READ,
+    access=MAY_READ,
     tag=TAG,
     summary="1.x: how a request stands",
     answers={200: _SAID},
@@ -179,7 +181,7 @@ def get_handle(request: Request, aggregator: ReaderHere, handle: str) -> Respons
     router,
     "GET",
     OLDER + "/Consent/{consentId:path}",
-    access=CONSENTS_READ,
+    access=MAY_READ,
     tag=TAG,
     summary="1.x: the signed artefact",
     answers={200: _SAID},
@@ -198,7 +200,7 @@ def get_artefact(
     router,
     "GET",
     PLACE + "/Heartbeat",
-    access=token("consents:read"),
+    access=MAY_READ,
     tag=TAG,
     summary="Whether this aggregator works",
     answers={200: _SAID},

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from tests.scratch import MEMORY
 from tests.verifier.generated import rules  # noqa: F401 - keeps its lies in LIES
 from tests.verifier.generated.containers import CONTAINERS, ITSELF, Container
 from tests.verifier.generated.damage import DAMAGES, Damage
@@ -28,7 +29,6 @@ from verifier.telling.result import Result
 from verifier.tlog.trust import parse_trust
 
 Files = dict[str, bytes]
-MEMORY = Path("/dev/shm")
 
 
 class Shelf(Archive):
