@@ -85,6 +85,8 @@ NAMES: dict[str, tuple[str, str]] = {
     "evidence.opened": ("evidence opened by the operator", "运营方已调取证据"),
     "hold.placed": ("legal hold placed", "登记保全"),
     "hold.lifted": ("legal hold lifted", "解除保全"),
+    "remit.granted": ("remit of a regulator granted", "授予监管职权范围"),
+    "remit.ended": ("remit of a regulator ended", "监管职权范围终止"),
     "model.activated": ("risk model activated", "启用风险模型"),
     "scoring.activated": ("risk scoring switched", "切换风险评分"),
     "pack.issued": ("evidence pack issued", "证据包已签发"),
