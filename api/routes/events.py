@@ -115,7 +115,7 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
     access=EVENTS_MANAGE,
     tag="events",
     summary="Try a participant's endpoint",
-    answers={200: answer("How it ended", schema="EndpointTest")},
+    answers={200: answer("How it ended", schema="TrialDelivery")},
     problems=("conflict", "not-found"),
 )
 async def post_endpoint_test(participant: str, node: NodeHere, caller: CallerHere) -> Response:

@@ -37,7 +37,8 @@ _RENAMED: Final = {
     "ParticipantsReply": "Participants",
     "ChangeReply": "Change",
     "EndpointReply": "Endpoint",
-    "EndpointTestReply": "EndpointTest",
+    # Generators of Java call the test of an Endpoint EndpointTest.
+    "EndpointTestReply": "TrialDelivery",
     "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries",
     "ExplanationReply": "Explanation",

@@ -54,6 +54,8 @@ def test_the_openapi_document_is_whole(sqlite_service: Service) -> None:
     schemas = document["components"]["schemas"]
     used = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
     assert used <= schemas.keys()
+    taken = [f"{name}{suffix}" for name in schemas for suffix in ("Test", "Api") if f"{name}{suffix}" in schemas]
+    assert not taken, f"{taken}: names that generators give to what they make of another schema"
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             place = f"{method} {path}"

@@ -210,13 +210,11 @@ def main() -> int:
     if given.within:
         return {"check": _check, "export": _export}[given.within](given.at)
     if given.at is None:
-        made = [cost for size in given.consents for cost in told(costs(size))]
+        made = [cost for size in given.consents for cost in told(costs(size), given.record)]
     else:
         if not (given.at / "state").exists():
             make(given.at, *given.consents)
-        made = [cost for kind in given.only for cost in told([apart(kind, given.at)])]
-    if given.record:
-        record(made)
+        made = [cost for kind in given.only for cost in told([apart(kind, given.at)], given.record)]
     for first in made:
         last = max((one for one in made if one.kind == first.kind), key=lambda one: one.consents)
         if last.consents > first.consents:
@@ -225,10 +223,12 @@ def main() -> int:
     return 0
 
 
-def told(made: list[Cost]) -> list[Cost]:
-    """The same, printed."""
+def told(made: list[Cost], keep: bool) -> list[Cost]:
+    """The same, printed; and kept at once, since what comes next may take hours and be ended."""
     for one in made:
         print(one, flush=True)
+    if keep:
+        record(made)
     return made
 
 

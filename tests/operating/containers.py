@@ -43,7 +43,8 @@ if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
   rm /tmp/password
   echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
-  gosu postgres pg_ctl -D "$PGDATA" -w start -o "-c listen_addresses=''" -l /tmp/making.log
+  gosu postgres pg_ctl -D "$PGDATA" -w start -o "-c listen_addresses=''" -l /tmp/making.log \\
+    || { cat /tmp/making.log; exit 1; }
   gosu postgres createdb -U "$POSTGRES_USER" "$POSTGRES_DB"
   for file in /docker-entrypoint-initdb.d/*.sh; do gosu postgres bash "$file"; done
   gosu postgres pg_ctl -D "$PGDATA" -w stop
@@ -232,7 +233,9 @@ class Machine:
             # The number that PostgreSQL's image gives it: files of secrets belong to it.
             "sed -i '/^postgres:/d' etc/passwd etc/group",
             "echo postgres:x:999:999::/var/lib/postgresql:/bin/bash >> etc/passwd; echo postgres:x:999: >> etc/group",
-            "mkdir -p run/postgresql var/lib/postgresql; chown 999:999 run/postgresql var/lib/postgresql",
+            # A server of this machine's own may have left its socket and its lock there.
+            "rm -rf run/postgresql; mkdir -p run/postgresql var/lib/postgresql",
+            "chown 999:999 run/postgresql var/lib/postgresql",
         ]
         lines += [f"mkdir -p .{kept}; mount --rbind {kept} .{kept}" for kept in _elsewhere()]
         mounts = [(self._volume(service, source), target, only) for source, target, only in service.mounts]
