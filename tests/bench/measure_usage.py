@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import create_engine, insert, update
+from sqlalchemy import update
 
 from ledger.billing.months import Month
 from ledger.canonical import encode
@@ -24,8 +24,9 @@ from ledger.queries.counting import Counting
 from ledger.queries.usage import UsageCount
 from ledger.storage.counted import BOOK_NAME, open_book
 from ledger.storage.counted_facts import Given, ReleaseFact
-from ledger.storage.tables import access_legs, entries, log_head
+from ledger.storage.tables import log_head
 from tests.ledger.billed import Billed, billed
+from tests.ledger.meddling import unguarded
 
 T = TypeVar("T")
 READ = 2_000
@@ -51,32 +52,22 @@ def timed(what: str, do: Callable[[], T]) -> T:
 def rows(place: Billed, url: str, book_path: Path, many: int) -> None:
     """Put so many releases of this month into the tables and the book, after the entries that are there."""
     chain, first = consent_chain(place.consent), place.node.ledger.tree.size()
-    engine, at = create_engine(url), place.node.clock.now()
-    with engine.begin() as connection, closing(open_book(book_path)) as book, book.turn():
+    leaf = encode({"time": place.node.clock.now()})
+    with unguarded(url) as connection, closing(open_book(book_path)) as book, book.turn():
         given = [book.given(Given(attended, "budgeting", ("ReadBalances",))) for attended in (False, True)]
-        for start in range(0, many, 10_000):
-            some = range(first + start, first + min(start + 10_000, many))
-            connection.execute(
-                insert(entries),
-                [
-                    {
-                        "idx": idx,
-                        "kind": "consent",
-                        "chain": chain,
-                        "seq": idx,
-                        "leaf": encode({"time": at}),
-                        "leaf_hash": bytes(32),
-                        "sealed": None,
-                    }
-                    for idx in some
-                ],
+        for start in range(first, first + many, 10_000):
+            some = range(start, min(start + 10_000, first + many))
+            connection.exec_driver_sql(
+                "INSERT INTO entries (idx, kind, chain, seq, leaf, leaf_hash) VALUES (?, 'consent', ?, ?, ?, ?)",
+                [(idx, chain, idx, leaf, bytes(32)) for idx in some],
             )
-            legs = [{"basis": idx - 1, "act": "access.release", "idx": idx} for idx in some]
-            connection.execute(insert(access_legs), legs)
+            connection.exec_driver_sql(
+                "INSERT INTO access_legs (basis, act, idx) VALUES (?, 'access.release', ?)",
+                [(idx - 1, idx) for idx in some],
+            )
             book.add_releases(ReleaseFact(idx, given[idx % 2], idx % 40) for idx in some)
         connection.execute(update(log_head).values(size=first + many))
         book.move(first + many, bytes(32))
-    engine.dispose()
 
 
 def main(many: int) -> None:
