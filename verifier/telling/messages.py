@@ -184,6 +184,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "participant": ("Participant", "参与方"),
     "roles": ("Roles", "角色"),
     "keys": ("Keys", "密钥"),
+    "history": ("Attested history", "声明的历史记录"),
     "certificate": ("Conformance certificate", "符合性证书"),
     "valid until": ("valid until", "有效期至"),
     "expired": ("expired before the last entry", "在最后一个条目之前已过期"),
