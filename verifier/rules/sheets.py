@@ -123,6 +123,7 @@ class Sheets:
                 self._compare(attested, there)
 
     def _compare(self, attested: Attested, there: int) -> None:
+        # Step 9.15.
         self.findings.checked["attested histories"] += 1
         given = totals(self._figures(attested))
         said = {name: getattr(attested, name) for name in ("rows", "customers", "first", "last")} | {

@@ -57,7 +57,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "incident.update": ("incident updated", "安全事件已更新"),
     "incident.close": ("incident closed", "安全事件已结案"),
     "map.publish": ("data map published", "数据地图已发布"),
-    "history.attest": ("history attested by its holder", "持有方声明历史记录"),
+    "history.attest": ("history attested by its holder", "数据持有方声明历史记录"),
     "history.withdraw": ("attested history withdrawn", "撤回声明的历史记录"),
     "history.sheet": ("sheet of attested history", "声明的历史记录分页"),
     "purpose.define": ("purpose defined by the regulator", "监管机构已定义用途"),
