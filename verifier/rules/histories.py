@@ -39,7 +39,7 @@ class Attested:
 
 
 @dataclass(slots=True)
-class Histories:
+class AttestedHistories:
     """The histories so far, by the entries that attest them. `used`: (party, code)."""
 
     attested: dict[int, Attested] = field(default_factory=dict)

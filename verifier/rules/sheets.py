@@ -14,7 +14,7 @@ from verifier.records.leaf import text_of
 from verifier.rules.chain_store import Shelf
 from verifier.rules.declaring import Declarations
 from verifier.rules.findings import Reporter
-from verifier.rules.histories import Attested, Histories, check_before, check_within
+from verifier.rules.histories import Attested, AttestedHistories, check_before, check_within
 from verifier.rules.participants import Registry
 from verifier.rules.spilled import Spilled
 
@@ -47,7 +47,7 @@ class Sheets:
         """By history and position: subject, part, parts, rows, first and last time."""
 
     @property
-    def histories(self) -> Histories:
+    def histories(self) -> AttestedHistories:
         """Those that were attested so far."""
         return self.registry.orders.histories
 
@@ -66,7 +66,7 @@ class Sheets:
                     expected=refusal.defect.expected,
                     found=refusal.defect.found,
                 ) from None
-            is_known = self._check_customer(facts)
+            is_known = self._judge_customer(facts)
         except Refuted as refusal:
             if self.declarations.is_open(facts.party, facts.content["history"]):
                 self.findings.unchecked[UNREAD] += 1
@@ -79,7 +79,7 @@ class Sheets:
             self.findings.unchecked[UNREAD] += 1
         self._put(attested, facts)
 
-    def _check_customer(self, facts: Facts) -> bool:
+    def _judge_customer(self, facts: Facts) -> bool:
         """Rules 4 and 5; whether both are known. Raises Refuted(CONSENT_INVALID)."""
         sheet = facts.content["sheet"]
         assert isinstance(sheet, dict)  # noqa: S101 - the form was checked when the statement was read
@@ -139,19 +139,19 @@ class Sheets:
         place = Place(attested.index, field=", ".join(names))
         self.findings.dispute(Defect(Code.DISPUTED, DIFFER, place, expected, found))
 
-    def _figures(self, attested: Attested) -> Iterator[Figures]:
+    def _figures(self, attested: Attested) -> Iterator[SheetFigures]:
         for position in range(attested.sheets):
             subject, part, parts, rows, first, last = json.loads(
                 self._sheets.get(f"{attested.index}/{position}") or "[]"
             )
-            yield Figures(subject, part, parts, rows, first, last)
+            yield SheetFigures(subject, part, parts, rows, first, last)
 
     def close(self) -> None:
         """Give temporary files back."""
         self._sheets.close()
 
 
-class Figures(NamedTuple):
+class SheetFigures(NamedTuple):
     """Of a sheet what the totals count. Times in seconds."""
 
     subject: str
@@ -162,7 +162,7 @@ class Figures(NamedTuple):
     last: int
 
 
-def totals(sheets: Iterator[Figures]) -> dict[str, object]:
+def totals(sheets: Iterator[SheetFigures]) -> dict[str, object]:
     """What all sheets of a history, by position, come to; `order`: whether those of each customer stand as they must."""
     seen, before, rows, customers, order = Spilled(), None, 0, 0, "as it must be"
     first, last = 0, 0
