@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from api.client.addresses import Addresses
-from api.client.errors import ReceiptRefused, RefusedByLedger
+from api.client.errors import LedgerUnavailable, ReceiptRefused, RefusedByLedger
 from api.client.memory import CheckpointMemory, CheckpointWatch, InMemory
 from api.client.public import PublicLog
 from api.client.receipts import Level, Trust, VerifiedReceipt
@@ -35,6 +35,9 @@ from ledger.set_proof import check_set_proof, committed_by, set_proof_bytes
 
 if TYPE_CHECKING:  # HTTP is loaded by the first client
     import httpx2
+
+    from api.client.client import LedgerClient
+    from api.client.statements import Question
 
 C = TypeVar("C")
 COMMITTED_TRIES: Final = 20
@@ -116,7 +119,7 @@ class LedgerSet(Generic[C]):
         self.watch = CheckpointWatch(trust, memory or InMemory(), *fetch, evidence=evidence)
         self._known = _Set((), ())
         self._proved: dict[int, ShardAdded | HolderPlaced] = {}
-        self._clients: dict[str, C] = {}
+        self._clients: dict[str, tuple[str, C]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,18 +134,36 @@ class LedgerSet(Generic[C]):
         await self._http.aclose()
 
     async def of_holder(self, holder: str) -> C:
-        """The client of the shard in which this holder lives; the same one each time. Raises NotInSet."""
+        """The client of the shard in which this holder lives; the same one as long as that answers at one address. Raises
+        NotInSet."""
         home = await self._proven(lambda one: isinstance(one, HolderPlaced) and one.holder == holder)
         if not isinstance(home, HolderPlaced):
             raise NotInSet(f"the head log places the holder {holder!r} in no shard")
         return await self.of_origin(home.origin)
 
     async def of_origin(self, origin: str) -> C:
-        """The client of the shard of this origin; the same one each time. Raises NotInSet."""
-        if origin not in self._clients:
+        """The client of the shard of this origin; the same one as long as that answers at one address. Raises NotInSet."""
+        made = self._clients.get(origin)
+        if made is None or made[0] != self._address(origin):
             trust = await self.trust_in(origin)
-            self._clients[origin] = self._connect(self._address(origin), trust)
-        return self._clients[origin]
+            address = self._address(origin)
+            made = self._clients[origin] = address, self._connect(address, trust)
+        return made[1]
+
+    async def ask(self: LedgerSet[LedgerClient], path: str, question: Question) -> list[VerifiedReceipt]:
+        """Submit a signed question to the log that it names in `aud`; its receipts, as of `LedgerClient.ask`. If that shard
+        does not answer, the head log is asked where it answers now, and the same bytes go there: recorded once. Raises
+        NotInSet too."""
+        origin = question.payload.aud
+        client = await self.of_origin(origin)
+        try:
+            return await client.ask(path, question)
+        except LedgerUnavailable:
+            await self._look()
+            other = await self.of_origin(origin)
+            if other is client:
+                raise
+        return await other.ask(path, question)
 
     async def trust_in(self, origin: str) -> Trust:
         """The key with which a shard opened, as the head log says. Raises NotInSet."""

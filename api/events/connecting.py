@@ -76,14 +76,30 @@ def fetch_public(url: str, *, development: bool) -> bytes:
     return asyncio.run(_fetch(url, development=development))
 
 
+def poll_public(url: str, etag: str, headers: Mapping[str, str], *, development: bool) -> tuple[bytes | None, str]:
+    """The same of an address that is looked at again and again, with its entity tag; None while that is still `etag`."""
+    sent = {"Accept": "application/json", **headers, **({"If-None-Match": etag} if etag else {})}
+    answer, body = asyncio.run(_asked(url, sent, development=development))
+    return body, etag if body is None else answer.headers.get("etag", "")[:256]
+
+
 async def _fetch(url: str, *, development: bool) -> bytes:
+    _, body = await _asked(url, {"Accept": "application/jwk-set+json, application/json"}, development=development)
+    if body is None:
+        raise Unavailable("it answers 304")
+    return body
+
+
+async def _asked(url: str, headers: Mapping[str, str], *, development: bool) -> tuple[httpx2.Response, bytes | None]:
+    """An answer and its document; None for one that has not changed (304)."""
     try:
         async with asyncio.timeout(WHOLE_SECONDS), bare_transport() as transport:
             endpoint = read_endpoint(url, development=development)
             address = await judged_address(endpoint, resolve, development=development)
-            request = request_to(endpoint, address, "GET", {"Accept": "application/jwk-set+json, application/json"})
-            answer = await transport.handle_async_request(request)
-            return await read_document(answer, "it")
+            answer = await transport.handle_async_request(request_to(endpoint, address, "GET", headers))
+            if answer.status_code == httpx2.codes.NOT_MODIFIED:
+                return answer, None
+            return answer, await read_document(answer, "it")
     except (TimeoutError, NameUnknown, httpx2.HTTPError):
         raise Unavailable("there is no answer") from None
     except (InvalidInput, AddressRefused, httpx2.InvalidURL, UnicodeError):

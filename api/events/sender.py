@@ -34,6 +34,8 @@ TURN_SECONDS: Final = 0.25
 LEASE_MS: Final = 10_000
 CLAIM_MS: Final = 60_000
 """An attempt takes ten seconds at most; after this time its process is taken to have died."""
+SWEEP_MS: Final = 5_000
+"""Between two looks for what is old: what is measured in minutes need not be asked four times a second."""
 ESCALATE_MS: Final = 5 * 60_000
 GIVE_UP_MS: Final = 7 * 86_400_000
 FIRST_RETRY_MS: Final = 1_000
@@ -103,7 +105,7 @@ class EventSender:
         self._outward = outward
         self._alerts = alerts
         self.name = f"{os.getpid()}-{b64u(os.urandom(9))}"
-        self._leased_until = 0
+        self._leased_until = self._swept_at = 0
         self._in_work: dict[str, asyncio.Task[None]] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -188,7 +190,9 @@ class EventSender:
         if not self._leads(now):
             return []
         self._follow(now)
-        self._sweep(now)
+        if not 0 <= now - self._swept_at < SWEEP_MS:
+            self._sweep(now)
+            self._swept_at = now  # behind it: a sweep that fails is tried again in the next turn
         return self._queries.due(now, busy)
 
     def _leads(self, now: int) -> bool:

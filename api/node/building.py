@@ -16,7 +16,7 @@ from api.node.bundling import read_policy
 from api.node.issuing import ReportIssuer
 from api.node.node import Events, Node
 from api.node.reconciling import Reporter
-from api.node.registering import registering_of
+from api.node.registering import registering_of, watcher_of
 from api.node.remits import read_remits
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
@@ -120,10 +120,10 @@ def _built(settings: Settings, ledger: Ledger, slot: Slot, *, serves: bool, outw
         node.asker = node.ask_witnesses()
         node.reporter = Reporter(ledger)
         node.issuer = ReportIssuer(ledger, settings.state_dir) if settings.issue_reports else None
-        signer = TokenSigner.load(settings.event_key_file)
-        shelf = FileShelf(settings.state_dir / NAME, signer, ledger.origin)
+        shelf = FileShelf(settings.state_dir / NAME, TokenSigner.load(settings.event_key_file), ledger.origin)
         node.alerts = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore, node.models.read, shelf))
         node.committer = HeadCommitter(ledger, settings.set_file, settings.state_dir)
+        node.watcher = watcher_of(settings, ledger, node.registering)
     return node
 
 

@@ -22,10 +22,12 @@ from api.node.scoring import AlertRaiser
 from api.node.settings import Settings
 from api.node.signing_place import leave_mark, stop_signing
 from api.node.slots import Slot
+from api.office.discretion import Discretion
 from api.office.office import Office
 from api.office.subject import Contact
 from api.partners.invitations import Invitations
 from api.registers.registration import Registering
+from api.registers.watching import RegisterWatcher
 from api.sets.committing import HeadCommitter
 from api.tokens.bearer import TokenGuard
 from api.tokens.certificates import Certificate, CertificateHeader
@@ -120,6 +122,10 @@ class Node:
     """Likewise; None too when the settings leave reports to the operator."""
     committer: HeadCommitter | None = None
     """Likewise; it has nothing to do where this is no head log."""
+    discretion: Discretion = field(default_factory=Discretion)
+    """Which consents one person of a relationship keeps from the others, for standards that show a customer's."""
+    watcher: RegisterWatcher | None = None
+    """Likewise; None too where no register lists the standing of software."""
     remits: Mapping[str, Remit] = field(default_factory=dict)
     """By regulator: what it is there for; one that is not named is there for all."""
     went_back: str | None = None
@@ -144,6 +150,8 @@ class Node:
                 self.issuer.start()
             if self.committer is not None:
                 self.committer.start()
+            if self.watcher is not None:
+                self.watcher.start()
 
     def certificate_of(self, scope: Scope) -> Certificate | None:
         """The client certificate of a request, where the proxy tells of one. Raises InvalidClient."""
@@ -213,6 +221,8 @@ class Node:
                 self.issuer.stop()
             if self.committer is not None:
                 self.committer.stop()
+            if self.watcher is not None:
+                self.watcher.stop()
             self.ledger.stop()
             leave_mark(self.settings, self.ledger.vkeys)
         else:

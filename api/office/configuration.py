@@ -51,6 +51,10 @@ class RecipientOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     redirect_uris: tuple[RedirectUri, ...] = ()
     """Where its customers' browsers may be sent back to, compared as text."""
+    backchannel: bool = False
+    """Its customers may agree without being sent to their bank by a browser (CIBA; docs/standards/oauth.md)."""
+    asks_again: bool = False
+    """Its customers may share again what they have stopped: the gateway then asks in its name, with the same terms."""
     sm4_key_file: str = ""
     """The key that bodies to and from it may be encrypted under (docs/standards/china.md): 32 hexadecimal digits, mode 0600."""
 
@@ -63,6 +67,8 @@ class RegisterOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     form: RegisterForm
     jwks_uri: Annotated[str, Meta(max_length=1024, pattern=r"^(https?://[^\s#]+)?\Z")] = ""
     """Where its keys are, asked anew while servers run; or else:"""
+    statuses_uri: Annotated[str, Meta(max_length=1024, pattern=r"^(https?://[^\s#]+)?\Z")] = ""
+    """Where it lists the standing of software (CDR: Get Software Products Statuses), looked at every two minutes."""
     jwks_file: str = ""
     """A file with its keys, a JWK set, beside this one."""
     software: dict[str, ParticipantId] = {}
@@ -71,6 +77,8 @@ class RegisterOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         if bool(self.jwks_uri) == bool(self.jwks_file):
             raise ValueError(f"registers: {self.issuer!r} has either a jwks_uri or a jwks_file")
+        if self.statuses_uri and self.form != "cdr":
+            raise ValueError(f"registers: {self.issuer!r} has a statuses_uri, which is there for the form cdr only")
 
 
 class GatewayFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

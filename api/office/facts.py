@@ -1,5 +1,5 @@
 """A standard's notes on a consent beyond its terms: the request as it was worded, and what else an adapter must
-remember.
+remember; and what a customer has decided about all recipients (`Objections`).
 
 A note is sealed under the consent's own data key, so that erasing the consent destroys its notes; and bound to its consent and
 name, so that one put in another's place does not open.
@@ -24,7 +24,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.engines.engine import insert_into, operations_engine
 from ledger.entries.leaf import consent_chain
 from ledger.errors import BadEncoding, Corrupt, Unavailable
-from ledger.storage.tables import consents
+from ledger.storage.tables import entries
 from ledger.storage.tables import standard_notes as _notes
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
@@ -60,11 +60,16 @@ class Notes:
 
         Raises BadEncoding above NOTE_LIMIT, NotFound for a consent that was erased.
         """
+        return self.add_to(consent_chain(consent_id), name, text)
+
+    def add_to(self, chain: bytes, name: str, text: bytes) -> bool:
+        """The same of any chain: a customer's notes lie under the key of her own."""
         if len(text) > NOTE_LIMIT:
             raise BadEncoding(f"a note has at most {NOTE_LIMIT} bytes, not {len(text)}")
-        chain, now = consent_chain(consent_id), self._clock.now()
+        now = self._clock.now()
         with self._transaction() as connection:
-            known = connection.execute(select(consents.c.chain).where(consents.c.chain == chain)).first() is not None
+            query = select(entries.c.idx).where(entries.c.chain == chain, entries.c.seq == 0)
+            known = connection.execute(query).first() is not None
         cipher = self._keystore.ciphers([chain], begun=[chain] if known else [])[chain]
         row = {"chain": chain, "name": name, "sealed": cipher.seal(text, _place(chain, name, now)), "made_at": now}
         with self._transaction() as connection:
@@ -73,7 +78,10 @@ class Notes:
 
     def read(self, consent_id: str, name: str) -> bytes | None:
         """A note; None when there is none, or the consent was erased. Raises Corrupt."""
-        chain = consent_chain(consent_id)
+        return self.read_of(consent_chain(consent_id), name)
+
+    def read_of(self, chain: bytes, name: str) -> bytes | None:
+        """The same of any chain."""
         with self._transaction() as connection:
             query = select(_notes).where(_notes.c.chain == chain, _notes.c.name == name)
             row = connection.execute(query).one_or_none()
@@ -82,7 +90,10 @@ class Notes:
 
     def names(self, consent_id: str, prefix: str) -> list[str]:
         """The names of a consent's notes that begin so, oldest first."""
-        chain = consent_chain(consent_id)
+        return self.names_of(consent_chain(consent_id), prefix)
+
+    def names_of(self, chain: bytes, prefix: str) -> list[str]:
+        """The same of any chain."""
         query = select(_notes.c.name).where(_notes.c.chain == chain, _notes.c.name.startswith(prefix, autoescape=True))
         with self._transaction() as connection:
             return list(connection.execute(query.order_by(_notes.c.made_at, _notes.c.name)).scalars())

@@ -60,6 +60,16 @@ class Gateway:
         known = self._recipients.get(recipient)
         return () if known is None else known.redirect_uris
 
+    def is_decoupled(self, recipient: str) -> bool:
+        """Whether a recipient may use the backchannel."""
+        known = self._recipients.get(recipient)
+        return known is not None and known.backchannel
+
+    def asks_again(self, recipient: str) -> bool:
+        """Whether a recipient lets its customers share again what they have stopped."""
+        known = self._recipients.get(recipient)
+        return known is not None and known.asks_again
+
     def sm4_key(self, recipient: str) -> bytes | None:
         """The 16 bytes under which bodies to and from a recipient are encrypted; None where none was agreed."""
         return self._sm4_keys.get(recipient)

@@ -9,10 +9,10 @@ from api.office.office import Office
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.consent.state import Consent
-from ledger.entries.acts import SubjectConsent
+from ledger.entries.acts import ConsentStep, SubjectConsent
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.statement import payload_of
-from ledger.errors import IllegalTransition
+from ledger.errors import IllegalTransition, InvalidInput
 
 PAGE = 500
 AUTHORISING = ("consent.authorise", "subject.consent")
@@ -31,10 +31,24 @@ class HolderDesk:
         gateway = self._office.gateway.participant
         return all(self._ledger.registry.may_act_for(holder, gateway, act) for act in acts)
 
-    def step(self, consent: Consent, act: str, *, by: str, reason: str) -> None:
-        """A step of the holder. Raises NotPermitted without a delegation, IllegalTransition, Unavailable."""
-        said = self._office.gateway.make(act, consent.terms.holder, by=by, consent_id=consent.consent_id, reason=reason)
-        self._ledger.record(said.text)
+    def step(self, consent: Consent, act: str, *, by: str, reason: str, statement: str | None = None) -> None:
+        """A step of the holder; `statement`: its own signed word of it, where it sent one.
+
+        Raises NotPermitted without a delegation, InvalidInput for the word of something else, IllegalTransition, Unavailable.
+        """
+        if statement is None:
+            holder, consent_id = consent.terms.holder, consent.consent_id
+            statement = self._office.gateway.make(act, holder, by=by, consent_id=consent_id, reason=reason).text
+        else:
+            self._check_own(consent, act, statement)
+        self._ledger.record(statement)
+
+    def _check_own(self, consent: Consent, act: str, statement: str) -> None:
+        says = self._ledger.prepare(statement).statement.payload
+        if not isinstance(says, ConsentStep) or (says.iss, says.act) != (consent.terms.holder, act):
+            raise InvalidInput(f"Consent-Statement must be the holder's own {act}", member="act")
+        if says.consent_id != consent.consent_id:
+            raise InvalidInput("the signed statement names another consent than the address", member="consent_id")
 
     def renew(self, consent: Consent, sca: Mapping[str, Any]) -> None:
         """Authorise the pending version for the same customer and the accounts that are shared now.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,16 +16,18 @@ from ledger.app import Ledger
 from ledger.catalogue import CATALOGUES
 from ledger.clock import Clock, SystemClock
 from ledger.consent.actors import unknown_consent
-from ledger.consent.state import Consent, Status
+from ledger.consent.state import LIVE, Consent, Status
 from ledger.entries.acts import ConsentAmend, ConsentRequest, ConsentStep
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import consent_chain
 from ledger.entries.statement import payload_of
 from ledger.entries.terms import Terms
-from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, Unavailable
+from ledger.errors import Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound, Unavailable
 from ledger.planning.commands import Recorded
 
 Own = TypeVar("Own", ConsentRequest, ConsentAmend, ConsentStep)
+AGAIN: Final = "again:"
+"""Before the id of the consent that took the place of a revoked one, in the name of a note of the revoked one."""
 BY_ITSELF: Final = "system"
 """The author of a change that nobody made: the consent had expired."""
 
@@ -81,12 +84,12 @@ class Office:
         self._ledger = ledger
         self.gateway = gateway
         self.notes = notes
-        self._clock = clock or SystemClock()
+        self.clock: Final[Clock] = clock or SystemClock()
 
     @property
     def now(self) -> int:
         """Milliseconds."""
-        return self._clock.now()
+        return self.clock.now()
 
     def require_holder(self, holder: str) -> None:
         """Raises NotFound unless a holder of this name takes part."""
@@ -164,6 +167,39 @@ class Office:
         self._ledger.record(text)
         return self.standing(recipient, holder, consent_id)
 
+    def may_ask_again(self, consent: Consent) -> bool:
+        """Whether its customer revoked it, its time is not over, and its recipient lets the gateway ask again in its name."""
+        terms = consent.terms
+        registry = self._ledger.registry
+        return (
+            consent.status_at(self.now, registry.removed) is Status.REVOKED
+            and not 0 < terms.expires_at <= self.now // 1000
+            and self.gateway.asks_again(terms.recipient)
+            and registry.may_act_for(terms.recipient, self.gateway.participant, "consent.request")
+        )
+
+    def ask_again(self, consent: Consent) -> Standing:
+        """Ask for a consent with the terms of one that its customer revoked; the same one as long as it waits, or lives.
+
+        Raises IllegalTransition unless `may_ask_again`, NotFound when it was erased, and what `request` raises.
+        """
+        if not self.may_ask_again(consent):
+            raise IllegalTransition("this cannot be shared again from here: begin in the recipient's own application")
+        terms = consent.terms
+        for name in self.notes.names(consent.consent_id, AGAIN):
+            with suppress(NotFound):  # noted, and never recorded: the process died in between
+                known = self.standing(terms.recipient, terms.holder, name.removeprefix(AGAIN))
+                if known.status in LIVE:
+                    return known
+        again, digest = str(uuid.uuid4()), terms.details_hash
+        facts = self.notes.read(consent.consent_id, facts_name(digest)) if isinstance(digest, str) else None
+        self.notes.add(consent.consent_id, AGAIN + again, b"")
+        text = self.gateway.make("consent.request", terms.recipient, consent_id=again, terms=terms).text
+        if facts is not None:
+            return self._with_facts(terms.recipient, terms.holder, again, text, facts)
+        self._ledger.record(text)
+        return self.standing(terms.recipient, terms.holder, again)
+
     def supersede(self, consent: Consent, by_consent: str, *, by: str, reason: str) -> None:
         """End a consent because another one took its place; signed for the holder. Raises what the rules say."""
         statement = self.gateway.make(
@@ -187,7 +223,7 @@ class Office:
 
     def describe(self, consent: Consent) -> Standing:
         """The state of a consent, whoever asks."""
-        now, registry = self._clock.now(), self._ledger.registry
+        now, registry = self.clock.now(), self._ledger.registry
         status = consent.status_at(now, registry.removed)
         [first] = self._ledger.records.history_of_chain(consent_chain(consent.consent_id), limit=1)
         [last] = self._ledger.records.recorded([consent.basis])

@@ -24,8 +24,10 @@ JURISDICTION: Final[Mapping[str, str]] = {
     "berlin-group": "EU",
     "brazil-of": "BR",
     "cn-jrt": "CN",
+    "eu-psr": "EU",
     "india-aa": "IN",
     "uk-ob": "GB",
+    "us-fdx": "US",
 }
 """Where a standard is law. A consent under another is of the holder's own jurisdiction."""
 

@@ -29,6 +29,7 @@ from api.registers.statements import (
     read_statement,
     unverified,
 )
+from api.tokens.backchannel import GRANT as CIBA
 from api.tokens.certificates import Certificate
 from api.tokens.codes import RedirectUri
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
@@ -47,6 +48,7 @@ STATEMENT: Final = "invalid_software_statement"
 UNAPPROVED: Final = "unapproved_software_statement"
 REDIRECT: Final = "invalid_redirect_uri"
 GRANTS: Final = ("authorization_code", "client_credentials", "refresh_token")
+"""What is registered where a request names none; the grant of CIBA is for those who name it."""
 METHODS: Final = ("private_key_jwt", "self_signed_tls_client_auth", "tls_client_auth")
 _SIGNED: Final = (
     "authorization_signed_response_alg",
@@ -186,6 +188,10 @@ class Registering:
         """
         self._revoke(registration.client, registration.kids)
         self._kept.remove(registration.client)
+
+    def forget(self, client: str) -> None:
+        """Clean up after a client whom the log has removed: its keys say nothing there any more."""
+        self._kept.remove(client)
 
     # -- reading ------------------------------------------------------------------------------------------------------------
 
@@ -359,7 +365,7 @@ def _metadata(statement: SoftwareStatement, said: Mapping[str, Any]) -> dict[str
     told.setdefault("client_name", statement.claims.get("software_client_name", statement.software_id))
     told["software_statement"] = statement.text
     told["software_id"] = statement.software_id
-    told["grant_types"] = _served(said, "grant_types", GRANTS)
+    told["grant_types"] = _served(said, "grant_types", (*GRANTS, CIBA), otherwise=GRANTS)
     told["response_types"] = _served(said, "response_types", ("code",))
     [told["token_endpoint_auth_method"]] = _served(said, "token_endpoint_auth_method", METHODS)[:1]
     for name in _SIGNED:

@@ -27,7 +27,9 @@ from api.node.node import Node
 from api.node.reconciling import ReconciliationFigures
 from api.node.scoring import AlertFigures
 from api.node.settings import Settings
+from api.office.backchannels import Backchannels
 from api.office.begun import Begun
+from api.office.rights import Rights
 from api.routes import (
     alerts,
     bundles,
@@ -180,9 +182,15 @@ def create_framework(node: Node) -> FastAPI:
     handover = (
         None
         if office is None
-        else Handover(node.flow, lambda holder: office.gateway.options(holder).approve_at, Begun(office.notes).way_back)
+        else Handover(
+            node.flow,
+            lambda holder: office.gateway.options(holder).approve_at,
+            Begun(office.notes).way_back,
+            Backchannels(office.notes).binding,
+        )
     )
-    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover)
+    rights = None if office is None else Rights.of(office)
+    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover, rights=rights)
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 

@@ -39,6 +39,9 @@ log = structlog.get_logger("api.sets")
 
 TURN_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 5.0
+"""Without a byte of an answer."""
+LONGEST_SECONDS: Final = 10.0
+"""For all that one shard is asked in a turn: one that answers a byte at a time holds up no other."""
 LONGEST_PAUSE_SECONDS: Final = 15.0
 REPEAT_MS: Final = 3_600_000
 """An unchanged head is told again after an hour: so the log shows that the shard was asked."""
@@ -62,7 +65,16 @@ class _State:
 class HeadCommitter:
     """`start` and `stop` for a server; `turn` for whoever wants to see one step."""
 
-    def __init__(self, ledger: Ledger, set_file: Path, state_dir: Path, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        set_file: Path,
+        state_dir: Path,
+        *,
+        clock: Clock | None = None,
+        longest: float = LONGEST_SECONDS,
+    ) -> None:
+        self._longest = longest
         self._ledger, self._set_file, self._forks = ledger, set_file, state_dir / FORKS
         self._clock = clock or SystemClock()
         self._states: dict[str, _State] = {}
@@ -127,20 +139,27 @@ class HeadCommitter:
         if state.not_before > time.monotonic():
             return None
         try:
-            checkpoint = await state.asker.head(client, shard.head)
+            async with asyncio.timeout(self._longest):
+                checkpoint = await state.asker.head(client, shard.head)
+        except TimeoutError:
+            self._refused(state, origin, ShardAway(f"no whole answer within {self._longest:g} s"))
+            return None
         except (ShardAway, ShardForked) as error:
-            state.failures += 1
-            state.not_before = time.monotonic() + min(LONGEST_PAUSE_SECONDS, 2.0**state.failures)
-            self._errors[origin] = str(error)
-            if isinstance(error, ShardForked):
-                kept = keep_fork(self._forks, origin, error)
-                log.critical("a shard may have signed two histories", shard=origin, error=str(error), kept=str(kept))
-            else:
-                log.warning("a shard gives no head", shard=origin, error=str(error))
+            self._refused(state, origin, error)
             return None
         state.failures, state.not_before = 0, 0.0
         self._errors.pop(origin, None)
         return self._news(shard, checkpoint)
+
+    def _refused(self, state: _State, origin: str, error: ShardAway | ShardForked) -> None:
+        state.failures += 1
+        state.not_before = time.monotonic() + min(LONGEST_PAUSE_SECONDS, 2.0**state.failures)
+        self._errors[origin] = str(error)
+        if isinstance(error, ShardForked):
+            kept = keep_fork(self._forks, origin, error)
+            log.critical("a shard may have signed two histories", shard=origin, error=str(error), kept=str(kept))
+        else:
+            log.warning("a shard gives no head", shard=origin, error=str(error))
 
     def _news(self, shard: Shard, checkpoint: Checkpoint) -> ShardHead | None:
         last = shard.head

@@ -9,9 +9,11 @@ from api.standards.berlin.standard import BERLIN
 from api.standards.brazil.standard import BRAZIL
 from api.standards.cdr.standard import CDR
 from api.standards.china.standard import CHINA
+from api.standards.fdx.standard import FDX
 from api.standards.india.standard import INDIA
 from api.standards.notices import OutwardNotices, followed
 from api.standards.oauth.standard import OAUTH
+from api.standards.psr.standard import PSR
 from api.standards.standard import Standard
 from api.standards.uk.standard import UK
 
@@ -21,8 +23,10 @@ STANDARDS: Final[tuple[Standard, ...]] = (
     BRAZIL,
     CDR,
     CHINA,
+    FDX,
     INDIA,
     OAUTH,
+    PSR,
 )
 OUTWARD: Final = Outward(
     follower=lambda office, records: followed(STANDARDS, office, records),

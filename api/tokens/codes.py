@@ -152,7 +152,7 @@ class CodeFlow:
     def pushed(self, request: PushedRequest, consent_id: str, now: float) -> dict[str, Any]:
         """The answer of RFC 9126 §2.2, for a request that is about this consent."""
         request = replace(request, consent_id=consent_id)
-        uri = REQUEST_URI + self._sealed("pushed", msgspec.to_builtins(request), now, PAR_SECONDS)
+        uri = REQUEST_URI + self.seal("pushed", msgspec.to_builtins(request), now, PAR_SECONDS)
         return {"request_uri": uri, "expires_in": PAR_SECONDS}
 
     def opened(self, client: str, request_uri: str, now: float) -> tuple[PushedRequest, str]:
@@ -161,18 +161,18 @@ class CodeFlow:
         A page that is loaded twice is not a second authorization: the ticket keeps the request's own `jti`, which is used up
         when the customer has answered.
         """
-        claims = self._opened("pushed", request_uri.removeprefix(REQUEST_URI), now, PAR_SECONDS)
+        claims = self.unseal("pushed", request_uri.removeprefix(REQUEST_URI), now, PAR_SECONDS)
         request = _read_as(PushedRequest, claims)
         if not request_uri.startswith(REQUEST_URI) or request.client != client:
             raise BadToken("it is not of this client")
         if self._once.seen("authorization", client, str(claims["jti"])):
             raise BadToken("it was answered before")
-        ticket = self._sealed("ticket", msgspec.to_builtins(request), now, TICKET_SECONDS, str(claims["jti"]))
+        ticket = self.seal("ticket", msgspec.to_builtins(request), now, TICKET_SECONDS, str(claims["jti"]))
         return request, ticket
 
     def return_ticket(self, way: PlainReturn, now: float) -> str:
         """What a browser goes on with that no pushed request sent: it never leads to a code."""
-        return self._sealed("return", msgspec.to_builtins(way), now, TICKET_SECONDS)
+        return self.seal("return", msgspec.to_builtins(way), now, TICKET_SECONDS)
 
     def request_of(self, ticket: str, now: float) -> PushedRequest | PlainReturn:
         """The request that a ticket belongs to. Raises BadToken."""
@@ -221,7 +221,7 @@ class CodeFlow:
         A code that comes twice ends what came of it (§4.1.2). Raises BadRequest.
         """
         try:
-            claims = self._opened("code", asked.get("code", ""), now, CODE_SECONDS)
+            claims = self.unseal("code", asked.get("code", ""), now, CODE_SECONDS)
             family = text_claim(claims, "jti")
             _check_code(claims, asked, client, jkt)
             self._use(client, family, float(claims["exp"]), now)
@@ -243,7 +243,7 @@ class CodeFlow:
         claims = {"client_id": client, "grant_id": grant.grant_id, "family": grant.family}
         if (registration := self._registrations.of(client)) is not None:
             claims["registration"] = registration.number
-        return self._sealed("refresh", claims, now, min(REFRESH_SECONDS, ends_at - int(now)))
+        return self.seal("refresh", claims, now, min(REFRESH_SECONDS, ends_at - int(now)))
 
     def refreshed(self, asked: Mapping[str, str], client: str, now: float) -> Redeemed:
         """The grant of a refresh token. Whether its consent is in force, is asked of the log. Raises BadRequest."""
@@ -254,7 +254,7 @@ class CodeFlow:
 
     def refresh_grant(self, token: str, client: str, now: float) -> Redeemed:
         """The same of the token alone. Raises BadToken."""
-        claims = self._opened("refresh", token, now, REFRESH_SECONDS)
+        claims = self.unseal("refresh", token, now, REFRESH_SECONDS)
         grant = Redeemed(text_claim(claims, "grant_id"), text_claim(claims, "family"))
         if claims.get("client_id") != client:
             raise BadToken("it is another client's")
@@ -266,7 +266,7 @@ class CodeFlow:
 
     def revoke(self, token: str, client: str, now: float) -> None:
         """End what stems from the agreement that a refresh token stems from (RFC 7009 §2.1). Raises BadToken."""
-        claims = self._opened("refresh", token, now, REFRESH_SECONDS)
+        claims = self.unseal("refresh", token, now, REFRESH_SECONDS)
         if claims.get("client_id") == client:
             self.end_family(client, text_claim(claims, "family"), now)
 
@@ -288,13 +288,15 @@ class CodeFlow:
             "redirect_uri": request.redirect_uri,
             "challenge": request.challenge,
         }
-        return self._sealed("code", claims | ({"jkt": request.jkt} if request.jkt else {}), now, CODE_SECONDS)
+        return self.seal("code", claims | ({"jkt": request.jkt} if request.jkt else {}), now, CODE_SECONDS)
 
-    def _sealed(self, use: str, claims: Mapping[str, Any], now: float, seconds: int, jti: str = "") -> str:
+    def seal(self, use: str, claims: Mapping[str, Any], now: float, seconds: int, jti: str = "") -> str:
+        """Claims, signed for one use, for so many seconds."""
         times = {"exp": int(now) + seconds, "iat": int(now), "jti": jti or b64u(os.urandom(16))}
         return self._signer.jws({"kid": self._signer.kid, "typ": _typ(use)}, {**claims, **times, "iss": self._issuer})
 
-    def _opened(self, use: str, text: str, now: float, longest: int) -> dict[str, Any]:
+    def unseal(self, use: str, text: str, now: float, longest: int) -> dict[str, Any]:
+        """The claims that were signed for this use. Raises BadToken."""
         return self._read(frozenset({_typ(use)}), text, now, longest)[1]
 
     def _read(self, kinds: frozenset[str], text: str, now: float, longest: int) -> tuple[str, dict[str, Any]]:

@@ -98,6 +98,14 @@ class Grants:
         }
         return {"scopes": [], "claims": [], "authorization_details": [detail]}
 
+    def standing(self, viewer: str, consent_id: str, now: float) -> tuple[Status, int]:
+        """The status of a consent at `now` (seconds), and the version in force; TERMINATED for one that is not the viewer's."""
+        try:
+            consent = self._consent_of(viewer, consent_id)
+        except NotFound:
+            return Status.TERMINATED, 0
+        return consent.status_at(int(now * 1000), self._registry().removed), consent.version
+
     def _active(self, viewer: str, consent_id: str, now: float) -> Consent | None:
         try:
             consent = self._consent_of(viewer, consent_id)

@@ -2,7 +2,7 @@
 key.
 
 RFC 6749 §4.1, §4.4, §6, RFC 7523 (private_key_jwt), RFC 8705 (mTLS), RFC 9068 (tokens), RFC 9449 (DPoP), RFC 8414 (metadata),
-RFC 9396 (authorization details), as FAPI 2.0 narrows them.
+RFC 9396 (authorization details), CIBA Core 1.0, as FAPI 2.0 and FAPI-CIBA narrow them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from api.http.refusals import BadRequest
+from api.tokens.backchannel import GRANT as CIBA
+from api.tokens.backchannel import Backchannel
 from api.tokens.certificates import Certificate
 from api.tokens.clients import Authenticated, Clients, read_form
 from api.tokens.codes import REFRESH_SECONDS, RESPONSE_MODES, CodeFlow, Redeemed
@@ -29,6 +31,7 @@ from api.tokens.scopes import SCOPES, WORDED, in_our_words, scopes_of
 from ledger.canonical import b64u
 from ledger.participants import Registry
 
+GRANTS: Final = ("authorization_code", "client_credentials", "refresh_token", CIBA)
 Binding = dict[str, str]
 """`cnf`: `jkt` (RFC 9449 §6.1) or `x5t#S256` (RFC 8705 §3.1)."""
 _ALL: Final = AccountInformation(TYPE)
@@ -67,6 +70,8 @@ class TokenService:
         self._clients = clients
         self._grants = grants
         self._flow = flow
+        self.backchannel = Backchannel(flow, once, grants)
+        """The way of clients that send no browser."""
         self._mutual_tls = mutual_tls
         self._code_flow = code_flow
         self._registration = registration
@@ -114,8 +119,12 @@ class TokenService:
             "authorization_endpoint": f"{self._issuer}/authorize",
             "authorization_response_iss_parameter_supported": True,
             "authorization_signing_alg_values_supported": [self._signer.alg],
+            "backchannel_authentication_endpoint": f"{self._issuer}/oauth/bc-authorize",
+            "backchannel_authentication_request_signing_alg_values_supported": list(ALGORITHMS),
+            "backchannel_token_delivery_modes_supported": ["poll"],
+            "backchannel_user_code_parameter_supported": False,
             "code_challenge_methods_supported": ["S256"],
-            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+            "grant_types_supported": list(GRANTS),
             "pushed_authorization_request_endpoint": f"{self._issuer}/oauth/par",
             "request_object_signing_alg_values_supported": list(ALGORITHMS),
             "require_pushed_authorization_requests": True,
@@ -124,9 +133,13 @@ class TokenService:
         }
 
     def metadata_of(self, holder: str) -> dict[str, Any]:
-        """RFC 8414 for the clients of one holder: with the address of its pushed requests (RFC 9126 §5)."""
-        pushed = f"{self._issuer}/holders/{holder}/oauth/par"
-        return {**self.metadata, "pushed_authorization_request_endpoint": pushed}
+        """RFC 8414 for the clients of one holder: with the addresses of its pushed (RFC 9126 §5) and backchannel requests."""
+        place = f"{self._issuer}/holders/{holder}/oauth"
+        return {
+            **self.metadata,
+            "backchannel_authentication_endpoint": f"{place}/bc-authorize",
+            "pushed_authorization_request_endpoint": f"{place}/par",
+        }
 
     def issue(
         self, form: bytes, proof: str | None, certificate: Certificate | None = None
@@ -135,15 +148,15 @@ class TokenService:
         asked = read_form(form)
         now = time.time()
         kind = asked.get("grant_type")
-        if kind not in ("authorization_code", "client_credentials", "refresh_token"):
-            raise BadRequest(
-                "the grants here are authorization_code, client_credentials and refresh_token",
-                error="unsupported_grant_type",
-            )
+        if kind not in GRANTS:
+            raise BadRequest(f"the grants here are {', '.join(GRANTS)}", error="unsupported_grant_type")
         known = self._clients.authenticated(asked, now, certificate)
         bound = self._binding(proof, certificate, now)
         if kind == "authorization_code":
             grant = self._flow.redeemed(asked, known.id, bound.get("jkt", ""), now)
+            return known.id, self._for_grant(known, asked, bound, now, grant, begins=True)
+        if kind == CIBA:
+            grant = self.backchannel.redeemed(asked, known.id, now)
             return known.id, self._for_grant(known, asked, bound, now, grant, begins=True)
         if kind == "refresh_token":
             return known.id, self._for_grant(known, asked, bound, now, self._flow.refreshed(asked, known.id, now))

@@ -23,6 +23,8 @@ from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
 from api.node.remits import read_remits
 from api.node.web_settings import WebSettings
+from api.office.discretion import Discretion
+from api.office.rights import Rights
 from api.partners.invitations import Invitations
 from api.tokens.keys import TokenSigner
 from api.web import live
@@ -59,7 +61,6 @@ from api.web.devidp import PATH as DEV_IDP
 from api.web.devidp import DevelopmentProvider, NotForThisPlace, dev_routes
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
-from api.web.discretion import Discretion
 from api.web.handover import Handover
 from api.web.migrating import open_store
 from api.web.office import BankPages
@@ -156,7 +157,13 @@ CONSOLES: Final = (
 
 
 def mount(
-    app: FastAPI, ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+    app: FastAPI,
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    handover: Handover | None = None,
+    rights: Rights | None = None,
 ) -> Teller:
     """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
@@ -165,14 +172,19 @@ def mount(
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    pages = build(ledger, settings, clock=clock, handover=handover)
+    pages = build(ledger, settings, clock=clock, handover=handover, rights=rights)
     app.router.default = pages
     teller: Teller = pages.state.teller
     return teller
 
 
 def build(
-    ledger: Ledger, settings: Settings, *, clock: Clock | None = None, handover: Handover | None = None
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    handover: Handover | None = None,
+    rights: Rights | None = None,
 ) -> FastAPI:
     """The pages' own application."""
     web, base_url, clock = settings.web, settings.base_url, clock or SystemClock()
@@ -213,6 +225,7 @@ def build(
         declarers=read_signers(web.signers_file, ledger.origin, clock),
         sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
+        rights=rights,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office

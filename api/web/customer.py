@@ -11,8 +11,8 @@ from typing import Final, Literal
 from msgspec import UNSET, UnsetType
 
 from api.events.status import told
+from api.office.discretion import Discretion
 from api.web.actors import consent_of
-from api.web.discretion import Discretion
 from api.web.happened import Event, Row, Show, is_shown, joined, read_event
 from api.web.people import Person
 from api.web.plain import plain

@@ -30,6 +30,8 @@ class Handover:
     """Holder to the address of its own pages for agreeing; empty: these pages."""
     begun: Callable[[str, str], PlainReturn | None] = lambda _consent, _authorisation: None
     """Consent and authorisation to the way back that its client named."""
+    binding: Callable[[str, int], str] = lambda _consent, _now: ""
+    """Consent and moment (ms) to the message of an app that asked without a browser; empty: none did."""
 
     def request_of(self, ticket: str, consent_id: str, now: int) -> PushedRequest | PlainReturn | None:
         """The request that this browser was sent with, if it is about this consent and still good. `now` in ms."""

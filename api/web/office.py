@@ -13,12 +13,13 @@ from api.client.statements import StatementMaker
 from api.node.bundling import Bundler
 from api.node.remits import remit_of
 from api.node.web_settings import WebSettings
+from api.office.discretion import Discretion
+from api.office.rights import Rights
 from api.partners.invitations import Invitations
 from api.web.agent import HolderAgent
 from api.web.brand import Brand
 from api.web.directory import ParticipantDirectory
 from api.web.disclosures import Disclosures
-from api.web.discretion import Discretion
 from api.web.handover import Handover
 from api.web.oidc import RelyingParty
 from api.web.passkeys import Ceremonies
@@ -73,6 +74,8 @@ class BankPages:
     """Where partners open sandboxes; None where there is no such place."""
     handover: Handover | None = None
     """How apps send customers here; None where no standard is served."""
+    rights: Rights | None = None
+    """Objecting to all sharing, and sharing again from here; None where no standard is served."""
 
     @property
     def is_sandbox(self) -> bool:
@@ -101,6 +104,10 @@ class BankPages:
     def cookie(self) -> str:
         """The session cookie's name: `__Host-` binds it to this host, and browsers accept that over https only."""
         return "__Host-session" if self.is_secure else "session"
+
+    def objects_since(self, person: Person) -> int:
+        """Since when (ms) she objects to all sharing; 0 = she does not. Raises Unavailable."""
+        return 0 if self.rights is None else self.rights.objections.since(person.holder, person.subject)
 
     def agent_of(self, person: Person) -> HolderAgent:
         """Who signs for this person's bank. Raises NotFound."""

@@ -11,7 +11,8 @@ from msgspec import UNSET
 from sqlalchemy import Connection, func, select
 
 from ledger.consent.state import Consent
-from ledger.entries.evidence import ConsentOutcome, decode_evidence
+from ledger.entries.acts import ConsentRequest
+from ledger.entries.evidence import ConsentOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import Kind
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import payload_of
@@ -45,6 +46,8 @@ TOLD_ACTS: Final = frozenset(
     }
 )
 """Acts that the other party of a consent is told of."""
+TOLD_REQUESTS: Final = frozenset({"eu-psr"})
+"""Standards whose requests the holder is told of at once (PSR, art. 43(4)(b): docs/standards/psr.md)."""
 PAGE_LIMIT: Final = 1_000
 
 
@@ -249,11 +252,18 @@ class EventQueries:
             if row.chain not in ciphers or row.chain not in states:
                 continue  # erased: nobody can be told any more what it was
             evidence = decode_evidence(open_entry(row, ciphers[row.chain])[0])
-            if evidence.act in TOLD_ACTS:
+            if evidence.act in TOLD_ACTS or _is_told_request(evidence):
                 if row.chain not in standing:
                     standing |= standing_consents(connection, [states[row.chain]], ciphers)
                 found.append(_notice(row, evidence.statements, evidence.act, evidence.outcome, standing[row.chain]))
         return found
+
+
+def _is_told_request(evidence: Evidence) -> bool:
+    if evidence.act != "consent.request":
+        return False
+    says = [payload_of(text) for text in evidence.statements]
+    return any(isinstance(one, ConsentRequest) and one.terms.standard in TOLD_REQUESTS for one in says)
 
 
 def _notice(row: Any, statements: Sequence[str], act: str, outcome: Any, consent: Consent) -> Notice:

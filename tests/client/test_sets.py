@@ -5,15 +5,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
-from api.client import LedgerClient, LedgerSet, NotInSet, Pseudonyms, ReceiptRefused, RefusedByLedger, Trust
+from api.client import (
+    LedgerClient,
+    LedgerSet,
+    LedgerUnavailable,
+    NotInSet,
+    Pseudonyms,
+    ReceiptRefused,
+    RefusedByLedger,
+    Trust,
+)
 from api.sets.addresses import write_address
 from api.sets.committing import FORKS, HeadCommitter
 from ledger.canonical import b64u
@@ -123,6 +136,30 @@ def test_a_consent_at_each_bank_is_decided_in_the_banks_shard_and_proved_by_the_
             check_set_proof(**asked)
 
 
+def test_a_question_goes_unchanged_to_where_its_shard_answers_after_that_has_moved(logs: Logs) -> None:
+    set_file = logs.head.node.settings.set_file
+
+    async def ask() -> None:
+        async with logs.clients("app-1") as app:
+            write_address(set_file, EAST, "http://127.0.0.1:9")
+            before = await app.of_holder("bank-a")
+            terms = msgspec.to_builtins(terms_for())
+            consent_id = "00000000-0000-4000-8000-000000000007"
+            question = before.statements.make("consent.request", consent_id=consent_id, terms=terms)
+            with pytest.raises(LedgerUnavailable):  # the head log knows of no other address
+                await app.ask("/consents", question)
+            write_address(set_file, EAST, logs.east.url)
+            [receipt] = await app.ask("/consents", question)
+            [again] = await app.ask("/consents", question)
+            assert receipt.index == again.index, "the same question, and so recorded once"
+            assert receipt.checkpoint.origin == EAST
+            assert await app.of_holder("bank-a") is not before
+            await before.close()
+            await (await app.of_holder("bank-a")).close()
+
+    asyncio.run(ask())
+
+
 def test_nobody_believes_a_shard_that_the_head_log_does_not_prove(logs: Logs) -> None:
     async def ask() -> None:
         async with logs.clients("app-1") as app:
@@ -162,6 +199,31 @@ def test_a_shard_that_is_away_holds_up_no_other_and_one_that_shows_another_histo
     assert "is not shown to begin with" in judged.errors[EAST]
     [kept] = (logs.head.node.settings.state_dir / FORKS).iterdir()
     assert kept.read_text() == logs.east.node.ledger.tree.checkpoint()
+
+
+def test_a_shard_that_answers_a_byte_at_a_time_holds_up_no_other(logs: Logs) -> None:
+    ended = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # until whoever asked has gone
+                while not ended.wait(0.05):
+                    self.wfile.write(b"x")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = logs.head.node.settings
+        write_address(settings.set_file, WEST, f"http://127.0.0.1:{server.server_port}")
+        committer = HeadCommitter(logs.head.node.ledger, settings.set_file, settings.state_dir, longest=1.0)
+        try:
+            [recorded] = committer.turn()
+        finally:
+            ended.set()
+            server.shutdown()
+    assert recorded.act == "heads.committed"
+    assert committer.errors == {WEST: "no whole answer within 1 s"}
 
 
 def test_an_unchanged_head_is_told_again_after_an_hour_and_not_before(logs: Logs) -> None:

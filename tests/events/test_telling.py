@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from api.events.sender import ESCALATE_MS, GIVE_UP_MS, LAST_RETRY_MS, retry_after
 from api.events.status import told
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED
+from api.office.discretion import Discretion
 from api.web.customer import Dealings
-from api.web.discretion import Discretion
 from api.web.people import Person
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain

@@ -17,7 +17,13 @@ from sqlalchemy import func, select
 
 from api.node.building import build_node, initialise
 from api.node.settings import Settings
-from api.office.configuration import GatewayFile, HolderOptions, RegisterOptions
+from api.office.configuration import (
+    GatewayFile,
+    HolderOptions,
+    RegisterOptions,
+    read_gateway_file,
+    write_gateway_file,
+)
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from api.standards.served import OUTWARD
@@ -116,9 +122,11 @@ def stage(
     holders: dict[str, HolderOptions] | None = None,
     registers: tuple[RegisterOptions, ...] = (),
     events: bool = False,
+    decoupled: tuple[str, ...] = (),
     **settings: Any,
 ) -> Iterator[Stage]:
-    """A served ledger in an empty database, with everybody registered and delegating."""
+    """A served ledger in an empty database, with everybody registered and delegating. `decoupled`: recipients that may ask a
+    customer without a browser."""
     listening = loopback()
     quiet = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **quiet)
@@ -131,6 +139,9 @@ def stage(
     chosen.gateway_file.write_bytes(msgspec.json.encode(decided))
     for recipient in ("tpp-1", "tpp-2"):
         register_redirect(chosen.gateway_file, recipient, REDIRECT)
+    file = read_gateway_file(chosen.gateway_file)
+    may = {name: msgspec.structs.replace(file.recipients[name], backchannel=True) for name in decoupled}
+    write_gateway_file(chosen.gateway_file, msgspec.structs.replace(file, recipients={**file.recipients, **may}))
     node = build_node(chosen, serves=events, outward=OUTWARD)
     with (
         serving(create_app(node), listening),

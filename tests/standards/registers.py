@@ -54,6 +54,8 @@ class Register:
     """By name: the key sets that are published here."""
     down: bool = False
     asked: int = 0
+    status: str = "ACTIVE"
+    """Of its software, as the Consumer Data Right's register lists it."""
 
     @property
     def issuer(self) -> str:
@@ -62,13 +64,19 @@ class Register:
     @property
     def options(self) -> RegisterOptions:
         return RegisterOptions(
-            issuer=self.issuer, form=self.form, jwks_uri=f"{self.url}/own", software={self.software: self.participant}
+            issuer=self.issuer,
+            form=self.form,
+            jwks_uri=f"{self.url}/own",
+            software={self.software: self.participant},
+            statuses_uri=f"{self.url}/statuses" if self.form == "cdr" else "",
         )
 
     def answer(self, name: str) -> dict[str, Any]:
         self.asked += 1
         if self.down:
             raise HTTPException(503)
+        if name == "statuses":
+            return {"data": [{"softwareProductId": self.software, "status": self.status}]}
         own = [published(self.key, alg="PS256", use="sig")]
         return {"keys": own if name == "own" else self.sets.get(name, [])}
 

@@ -14,6 +14,7 @@ import msgspec
 
 from api.node.building import build_node, initialise, short_lived
 from api.node.settings import Settings
+from api.office.configuration import read_gateway_file, write_gateway_file
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from ledger.canonical import unb64u
@@ -43,8 +44,8 @@ HOLDERS_MORE = (
 
 
 @contextmanager
-def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
-    """A new log, served with outward standards."""
+def served(database_url: str, folder: Path, *, asks_again: bool = False, **settings: Any) -> Iterator[Service]:
+    """A new log, served with outward standards; `asks_again`: the recipients let customers share again from their bank."""
     listening = loopback()
     quiet = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **quiet)
@@ -53,6 +54,10 @@ def served(database_url: str, folder: Path, **settings: Any) -> Iterator[Service
         make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")
     for recipient in ("tpp-1", "tpp-2"):
         register_redirect(chosen.gateway_file, recipient, REDIRECT)
+    if asks_again:
+        file = read_gateway_file(chosen.gateway_file)
+        again = {name: msgspec.structs.replace(one, asks_again=True) for name, one in file.recipients.items()}
+        write_gateway_file(chosen.gateway_file, msgspec.structs.replace(file, recipients=again))
     node = build_node(chosen)
     with (
         serving(create_app(node), listening),

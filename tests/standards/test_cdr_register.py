@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.node.registering import watcher_of
 from api.registers.cdr import read_feed
 from api.registers.plan import RegisterStatus
 from ledger.errors import InvalidInput
@@ -74,6 +75,19 @@ def test_other_words_are_refused_in_the_standards_form(
     assert answer.status_code == status, answer.text
     conforms(answer.json(), official("standards/au-cds/*/cds_admin.yaml"), "#/components/schemas/ResponseErrorListV2")
     assert answer.json()["errors"][0]["code"].endswith(code)
+
+
+def test_software_that_the_register_suspends_cannot_register_until_it_is_admitted_again(applicant: Applicant) -> None:
+    """A node that serves looks by itself; here the test looks, at times of its own."""
+    register, node = applicant.register, applicant.stage.service.node
+    watcher = watcher_of(node.settings, node.ledger, node.registering)
+    assert watcher is not None
+    for status, suspended in (("INACTIVE", True), ("ACTIVE", False)):
+        register.status = status
+        watcher.refresh()
+        assert watcher.turn() == 1
+        assert node.ledger.registry.participants[register.participant].suspended is suspended
+        assert (applicant.ask().json().get("error") == "unapproved_software_statement") is suspended
 
 
 def test_only_a_regulator_speaks_as_the_register(applicant: Applicant) -> None:

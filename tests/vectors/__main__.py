@@ -18,6 +18,7 @@ from tests.vectors import (
     objects,
     primitives,
     set_proofs,
+    sets,
     succession,
     told_at_the_end,
     told_cases,
@@ -82,6 +83,7 @@ def files() -> dict[str, bytes]:
         acts.FILES,
         mapped.FILES,
         set_proofs.FILES,
+        sets.FILES,
     ):
         made |= {f"{name}.json": pretty(make()) for name, make in table.items()}
     made |= {f"cases/{case.name}.json": pretty(case.written()) for case in CASES}

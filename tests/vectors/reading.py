@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,11 @@ def read(name: str) -> Json:
 def bundle(name: str) -> Files:
     root = FOLDER / "bundles" / name
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@cache
+def bundle_of_a_set(name: str) -> Files:
+    return {path: base64.b64decode(content) for path, content in read("sets")["bundles"][name].items()}
 
 
 def cases() -> list[Path]:

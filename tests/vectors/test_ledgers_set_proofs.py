@@ -1,5 +1,6 @@
 """The ledger's check of set proofs gives every vector's verdict, as far as it is about the set proof; and the verifier takes the
-set proofs that the ledger makes (docs/spec/sets.md, 3)."""
+set proofs that the ledger makes (docs/spec/sets.md, 3). What the ledger reads in the head log of a set bears out the verdict on the
+set (4)."""
 
 from __future__ import annotations
 
@@ -7,23 +8,27 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.canonical import b64u
-from ledger.documents import document_of, registration
-from ledger.entries.leaf import parse_leaf
+from ledger.documents import ParticipantRegistered, document_of, parse_document, registration
+from ledger.entries.leaf import OperatorLeaf, parse_leaf
 from ledger.errors import LedgerError
+from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.notes.checkpoint import parse_checkpoint
 from ledger.notes.note import parse_note
 from ledger.notes.policy import parse_policy
 from ledger.notes.proof_file import parse_proof
 from ledger.receipts import proof_text, receipt_bytes
-from ledger.set_documents import HeadsCommitted, ShardAdded, ShardHead
+from ledger.set_documents import HeadsCommitted, HolderPlaced, ShardAdded, ShardHead
 from ledger.set_proof import check_set_proof, set_proof_bytes
+from ledger.sets import ShardSet
 from tests.conformance import ROOT
-from tests.vectors.reading import policy, read
+from tests.vectors.log import ORIGIN
+from tests.vectors.reading import bundle_of_a_set, policy, read
 from tests.world import running_world
 
 OF_THE_RECEIPT = {
@@ -48,6 +53,61 @@ def test_a_set_proof_is_taken_or_refused_as_its_case_says(case: dict[str, str]) 
     else:
         with pytest.raises(LedgerError):
             check()
+
+
+def leaves(name: str) -> list[bytes]:
+    """The entries of a bundle, however many lie in its one tile."""
+    [tile] = [content for path, content in bundle_of_a_set(name).items() if path.startswith("tile/entries/")]
+    found = []
+    while tile:
+        size = int.from_bytes(tile[:2])
+        found.append(tile[2 : 2 + size])
+        tile = tile[2 + size :]
+    return found
+
+
+def told_by(heads: str) -> ShardSet:
+    """What the ledger makes of a head log's documents."""
+    known = ShardSet()
+    for leaf in map(parse_leaf, leaves(heads)):
+        if isinstance(leaf, OperatorLeaf):
+            document = parse_document(leaf.document)
+            if isinstance(document, ShardAdded | HolderPlaced | HeadsCommitted):
+                known = known.after(document, leaf.index, leaf.time, ORIGIN, ())
+    return known
+
+
+def places_found(row: dict[str, Any]) -> set[tuple[str, str, int | str]]:
+    """What the ledger's own fold and tree say is wrong between the head log and the shards that are honest by themselves."""
+    known, wrong = told_by(row["heads"]), set[tuple[str, str, int | str]]()
+    for part in row["shards"].values():
+        entries = leaves(part)
+        [origin] = [one.document["origin"] for one in map(parse_leaf, entries[:1]) if isinstance(one, OperatorLeaf)]
+        head = known.shards[origin].head
+        assert head is not None
+        if len(entries) < head.size:
+            wrong.add(("ROLLBACK", origin, "checkpoint"))
+        elif Edge().grow([leaf_hash(entry) for entry in entries[: head.size]]).root != head.root:
+            wrong.add(("EQUIVOCATION", ORIGIN, head.index))
+        for leaf in map(parse_leaf, entries):
+            document = parse_document(leaf.document) if isinstance(leaf, OperatorLeaf) else None
+            if isinstance(document, ParticipantRegistered) and "holder" in document.roles:
+                home = known.holders.get(document.participant)
+                if home is None or home.origin != origin:
+                    wrong.add(("CONSENT_INVALID", origin, leaf.index))
+    return wrong
+
+
+BETWEEN = {"ROLLBACK", "EQUIVOCATION", "CONSENT_INVALID", "VALID", "VALID_UNWITNESSED"}
+"""Verdicts that are about the head log and its shards together, and not about one bundle or the folder."""
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in read("sets")["cases"] if row["code"] in BETWEEN], ids=lambda row: row["name"]
+)
+def test_the_ledger_finds_the_same_wrong_between_a_head_log_and_its_shards(row: dict[str, Any]) -> None:
+    told = {(one["code"], one["log"], one.get("index", one.get("file"))) for one in row["defects"]}
+    assert places_found(row) == told
 
 
 def test_the_verifier_takes_what_the_ledger_makes(sqlite_url: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.vectors import hashing
-from tests.vectors.reading import bundle, cases, materialised, named, policy, read
+from tests.vectors.reading import bundle, bundle_of_a_set, cases, materialised, named, policy, read
 from tests.verifier.forge import write
 from tests.verifier.running import Json, places, run, verdict
 from verifier.audit.succession import document_of, note_key
@@ -77,6 +77,23 @@ def test_a_shards_receipt_gets_its_verdict(row: Json, tmp_path: Path, capsys: py
     (tmp_path / "policy").write_bytes(policy(row["policy"]))
     paths = (f"{tmp_path}/receipt", "--set-proof", f"{tmp_path}/proof", "--policy", f"{tmp_path}/policy")
     assert verdict(capsys, "receipt", *paths) == (row["exit"], row["code"])
+
+
+@pytest.mark.parametrize("row", read("sets")["cases"], ids=named(read("sets")["cases"]))
+def test_a_set_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(bundle_of_a_set(row["heads"]), tmp_path / "set/heads")
+    for name, part in row["shards"].items():
+        write(bundle_of_a_set(part), tmp_path / "set/shards" / name)
+    (tmp_path / "policy").write_bytes(policy(row["policy"]))
+    status, events = run(capsys, "set", f"{tmp_path}/set", "--policy", f"{tmp_path}/policy", "--jobs", "1")
+    told = {
+        (one["code"], one["log"] or "", one["file"] if one["index"] is None else one["index"])
+        for one in events
+        if one["event"] == "defect"
+    }
+    assert told == {(one["code"], one["log"], one.get("index", one.get("file"))) for one in row["defects"]}
+    assert (status, events[-1]["code"] or "") == (row["exit"], row["code"])
+    assert any(one["event"] == "unchecked" for one in events) is row["unchecked"]
 
 
 @pytest.mark.parametrize("row", read("completeness")["cases"], ids=named(read("completeness")["cases"]))

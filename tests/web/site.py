@@ -26,11 +26,17 @@ from urllib.parse import urlencode
 import httpx2
 import uvicorn
 from fastapi import FastAPI
+from msgspec import structs
 
 from api.client.signing import LocalSigner
 from api.node.settings import Settings
+from api.office.backchannels import Backchannels
 from api.office.begun import Begun
+from api.office.configuration import RecipientOptions, write_gateway_file
 from api.office.facts import Notes
+from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, Gateway, delegate, make_gateway
+from api.office.office import Office as GatewayOffice
+from api.office.rights import Objections, Rights
 from api.tokens.codes import CodeFlow, PushedRequest
 from api.tokens.grants import Grants
 from api.tokens.keys import TokenSigner
@@ -274,6 +280,20 @@ def serving(app: FastAPI, listener: socket.socket) -> Iterator[None]:
         thread.join()
 
 
+def _office(
+    world: World, settings: Settings, bank: Party, app: Party, notes: Notes, clock: Clock | None
+) -> GatewayOffice:
+    """An office whose gateway may ask in the app's name."""
+    path = settings.gateway_file
+    file = make_gateway(world.ledger, path, "gateway", "Gateway")
+    write_gateway_file(path, structs.replace(file, recipients={app.id: RecipientOptions(asks_again=True)}))
+    delegate(world.ledger, app.id, "gateway", RECIPIENT_ACTS)
+    delegate(world.ledger, bank.id, "gateway", HOLDER_ACTS)
+    gateway = Gateway.load(path, world.ledger.origin)
+    assert gateway is not None
+    return GatewayOffice(world.ledger, gateway, notes, clock)
+
+
 @contextmanager
 def open_site(
     folder: Path,
@@ -287,12 +307,14 @@ def open_site(
     emails: bool = False,
     web: Mapping[str, Any] | None = None,
     database: str = "",
+    asks_again: bool = False,
 ) -> Iterator[Site]:
     """A site with one bank, one app and three people.
 
     `contacts` are what the operator knows of how to reach whom, `directory` what it knows of participants, `notices` the
     settings of notices to customers; with `emails` the bank knows everybody's address. `web`: further settings of the pages.
-    `database`: where the log is kept; SQLite in the folder by default.
+    `database`: where the log is kept; SQLite in the folder by default. `asks_again`: the app lets its customers share again
+    what they have stopped.
     """
     folder.mkdir(exist_ok=True)
     with (
@@ -319,8 +341,10 @@ def open_site(
             registrations := Registrations(f"sqlite:///{folder / 'ledger.sqlite'}", signer, settings.base_url),
         )
         begun = Begun(notes := Notes(settings.database_url, world.ledger.keystore))
-        handover = Handover(flow, lambda _holder: "", begun.way_back)
-        mount(framework, world.ledger, settings, clock=clock or SystemClock(), handover=handover)
+        handover = Handover(flow, lambda _holder: "", begun.way_back, Backchannels(notes).binding)
+        desk = _office(world, settings, bank, app, notes, clock) if asks_again else None
+        rights = Rights(Objections(notes, clock), desk)
+        mount(framework, world.ledger, settings, clock=clock or SystemClock(), handover=handover, rights=rights)
         office: BankPages = framework.router.default.state.office
         with serving(framework, listener):
             try:

@@ -63,8 +63,8 @@ def test_a_long_history_is_read_to_its_beginning_without_gap_or_repeat(shared_si
     site = shared_site
     consent = site.shared()
     fill(site, consent, 170)
+    from api.office.discretion import Discretion
     from api.web.customer import EVENTS, Dealings
-    from api.web.discretion import Discretion
 
     dealings = Dealings(site.world.ledger, site.people["mei"], site.world.clock.now(), Discretion(), str)
     connection = dealings.connection(site.key(consent))

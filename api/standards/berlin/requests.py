@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any, Final
 
 from api.office.configuration import HolderOptions
 from api.office.wish import Wish
 from api.standards.berlin.access import permissions_of
 from api.standards.berlin.dialect import TppMessage, format_error
+from api.standards.days import after_day, day_at, offset_at, read_day
 from api.standards.forms import LATEST_YEAR
 from api.standards.json import NotJson, read_object
 
@@ -19,7 +19,6 @@ REAUTHENTICATE_DAYS: Final = 180
 """How long an authentication is good (Delegated Regulation (EU) 2018/389, art. 10a, as amended by (EU) 2022/2360)."""
 NEVER: Final = date(9999, 12, 31)
 """A recipient that wants the longest validity sends this date."""
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MEMBERS: Final = ("access", "recurringIndicator", "validUntil", "frequencyPerDay", "combinedServiceIndicator")
 
 
@@ -52,19 +51,19 @@ def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
         frequency_per_day=min(often, options.frequency_per_day),
         once=not recurring,
         reauthenticate_days=(options.reauthenticate_days or REAUTHENTICATE_DAYS) if recurring else 0,
-        utc_offset=_offset(options, now),
+        utc_offset=offset_at(now, options.tz),
     )
 
 
 def _end_of(said: Any, options: HolderOptions, now: int) -> int:
     """The second at which a day is over in the holder's zone; 0 for the last day of all. Raises Message."""
-    if not isinstance(said, str) or not _DATE.fullmatch(said):
+    if not isinstance(said, str):
         raise format_error("must be a date", "validUntil")
     try:
-        day = date.fromisoformat(said)
+        day = read_day(said)
     except ValueError:
-        raise format_error("is not a valid date", "validUntil") from None
-    if day < datetime.fromtimestamp(now / 1000, options.tz).date():
+        raise format_error("must be a valid date", "validUntil") from None
+    if day < day_at(now, options.tz):
         raise TppMessage(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
     if day == NEVER:
         return 0
@@ -72,10 +71,4 @@ def _end_of(said: Any, options: HolderOptions, now: int) -> int:
         raise TppMessage(
             400, "PERIOD_INVALID", f"must lie before {LATEST_YEAR}, or be {NEVER} for no end", "validUntil"
         )
-    return int(datetime.combine(day + timedelta(days=1), time(), options.tz).timestamp())
-
-
-def _offset(options: HolderOptions, now: int) -> int:
-    """Minutes from UTC to the holder's day, as they are when the consent is asked for."""
-    ahead = datetime.fromtimestamp(now / 1000, options.tz).utcoffset()
-    return 0 if ahead is None else int(ahead.total_seconds() // 60)
+    return after_day(day, options.tz)

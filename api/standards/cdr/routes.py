@@ -215,6 +215,8 @@ async def post_metadata(
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise refused(400, "Field/Missing", "data") from None
     await asyncio.to_thread(node.registering.refresh)
+    if node.watcher is not None:
+        node.watcher.refresh()
     headers = {"x-v": str(METADATA_VERSION), "cache-control": "no-store"}
     return Response(status_code=200, headers=headers)
 

@@ -59,19 +59,24 @@ class Requests:
         client = self.clients.client(sent, now, certificate)
         asked = self._asked(sent, client, now)
         address = f"{self.issuer}/oauth/par" if holder is None else f"{self.issuer}/holders/{holder}/oauth/par"
-        holder = holder or self._holder_meant(asked)
+        holder = holder or self.holder_meant(asked)
         request = None
         if wants_code(asked):
             addresses = self.flow.addresses(client, self.office.gateway.redirect_uris(client))
             request = read_pushed(asked, client, holder, addresses)
             request = self._bound(request, proof, address, now)
-        named = consent_named(asked)
-        standing = self._new(asked, client, holder) if named is None else self._known(asked, client, holder, named)
-        grant = standing.consent_id
+        grant = self.consent_for(asked, client, holder, is_code=request is not None).consent_id
         if request is not None:
             return client, {**self.flow.pushed(request, grant, now), "grant_id": grant}
         reference = f"{REQUEST_URI}{grant}.{b64u(os.urandom(16))}"
         return client, {"request_uri": reference, "expires_in": PAR_SECONDS, "grant_id": grant}
+
+    def consent_for(self, asked: Mapping[str, Any], client: str, holder: str, *, is_code: bool) -> Standing:
+        """The consent that a request asks for, or names. `is_code`: its customer is asked now. Raises BadRequest."""
+        named = consent_named(asked)
+        return (
+            self._new(asked, client, holder) if named is None else self._known(client, holder, named, is_code=is_code)
+        )
 
     def answer(self, holder: str, body: bytes) -> dict[str, str]:
         """Where the browser goes back to, for a holder whose customer has answered on pages of its own. Raises BadRequest."""
@@ -84,7 +89,8 @@ class Requests:
         except (msgspec.DecodeError, BadToken) as error:
             raise BadRequest(f"the answer is not acceptable: {error}", member="request") from None
 
-    def _holder_meant(self, asked: Mapping[str, Any]) -> str:
+    def holder_meant(self, asked: Mapping[str, Any]) -> str:
+        """The holder that a request without one in its address is for. Raises BadRequest."""
         known = self.registry().participants.values()
         holders = {one.id for one in known if "holder" in one.roles and not one.removed}
         named = asked.get("resource")
@@ -123,9 +129,9 @@ class Requests:
                 f"the request object is not valid: {error}", error="invalid_request_object", member="request"
             ) from None
 
-    def _known(self, asked: Mapping[str, Any], client: str, holder: str, consent_id: str) -> Standing:
+    def _known(self, client: str, holder: str, consent_id: str, *, is_code: bool) -> Standing:
         """A consent that was asked for in another way, and that its customer may agree to, or has."""
-        if not wants_code(asked):
+        if not is_code:
             raise BadRequest("a request names actions, and no consent", error=ERROR, member="authorization_details")
         try:
             standing = self.office.standing(client, holder, consent_id)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.http.wire import Reply, header, read_body, visit_of
 from api.node.admission import CLIENT, PUBLIC, CallerHere, NodeHere, serve, token
 from api.node.node import Node
+from api.office.backchannels import Backchannels
 from api.office.office import Office
-from api.standards.incoming import CONSENTS_WRITE, HOLDER_PATH, BodyHere, HolderHere, OfficeHere, RecipientHere
+from api.standards.incoming import (
+    CONSENTS_READ,
+    CONSENTS_WRITE,
+    HOLDER_PATH,
+    BodyHere,
+    HolderHere,
+    OfficeHere,
+    RecipientHere,
+)
+from api.standards.oauth.backchannel import DecoupledRequests
 from api.standards.oauth.dialect import BASE
 from api.standards.oauth.requests import Requests
 from api.tokens.clients import FORM, FORM_LIMIT
@@ -23,6 +33,7 @@ from ledger.errors import NotFound, NotPermitted
 router = APIRouter()
 TAG: Final = "oauth"
 _FORM: Final = {"required": True, "content": {FORM: {"schema": {"type": "object"}}}}
+_BEGUN: Final[dict[str, Any]] = {"description": "As the page has it", "content": {"application/json": {}}}
 _SAID: Final[dict[str, Any]] = {"description": "As RFC 9126 has it", "content": {"application/json": {}}}
 
 
@@ -86,6 +97,79 @@ def post_answer(node: NodeHere, office: OfficeHere, holder: HolderHere, caller: 
         raise NotPermitted("only the holder itself answers for its customers")
     said = _requests(node, office).answer(holder, body)
     return Reply(200, msgspec.json.encode(said), headers=(("cache-control", "no-store"),)).response()
+
+
+@serve(
+    router,
+    "POST",
+    HOLDER_PATH + BASE + "/bc-authorize",
+    access=CLIENT,
+    tag=TAG,
+    summary="Ask a customer without a browser",
+    request_body=_FORM,
+    answers={200: _BEGUN},
+    operation_id="oauth_backchannel",
+)
+async def post_backchannel(request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere) -> Response:
+    """CIBA Core 1.0, poll mode, with a signed `request` (FAPI-CIBA). The answer's `auth_req_id` is polled with at the token
+    endpoint. The bank reaches its customer by the `login_hint`, or she opens `approve_at` on a device of her own."""
+    return await _begin(request, node, office, holder)
+
+
+@serve(
+    router,
+    "POST",
+    BASE + "/bc-authorize",
+    access=CLIENT,
+    tag=TAG,
+    summary="Ask a customer without a browser, the holder named in the request",
+    request_body=_FORM,
+    answers={200: _BEGUN},
+    operation_id="oauth_backchannel_of_any_holder",
+)
+async def post_backchannel_of_any(request: Request, node: NodeHere, office: OfficeHere) -> Response:
+    """As `POST /holders/{holder}/oauth/bc-authorize`, with the holder in `resource`."""
+    return await _begin(request, node, office, None)
+
+
+async def _begin(request: Request, node: Node, office: Office, holder: str | None) -> Response:
+    form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
+    begin = _decoupled(node, office).begin
+    client, said = await asyncio.to_thread(begin, form, holder, node.certificate_of(request.scope))
+    visit_of(request.scope).client = client
+    return Reply(200, msgspec.json.encode(said), headers=(("cache-control", "no-store"),)).response()
+
+
+@serve(
+    router,
+    "GET",
+    HOLDER_PATH + BASE + "/backchannel-requests",
+    access=CONSENTS_READ,
+    tag=TAG,
+    summary="Customers who are to be asked",
+    answers={200: _BEGUN},
+    operation_id="oauth_backchannel_requests",
+)
+def get_backchannel_requests(
+    node: NodeHere,
+    office: OfficeHere,
+    holder: HolderHere,
+    caller: CallerHere,
+    after: Annotated[int, Query(ge=-1, le=2**53)] = -1,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """For a holder that reaches its customers in its own application: `login_hint`, `binding_message` and consent of each
+    request that waits. Go on from `next`; what she answers, the holder records as always."""
+    if caller.id != holder:
+        raise NotPermitted("only the holder itself is told who is to be asked")
+    said = _decoupled(node, office).open_requests(node.ledger, holder, after, limit)
+    return Reply(200, msgspec.json.encode(said), headers=(("cache-control", "no-store"),)).response()
+
+
+def _decoupled(node: Node, office: Office) -> DecoupledRequests:
+    return DecoupledRequests(
+        _requests(node, office), node.tokens.backchannel, Backchannels(office.notes), node.registrations
+    )
 
 
 def _requests(node: Node, office: Office) -> Requests:

@@ -16,7 +16,7 @@ from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
 from api.web.desk import Customer, CustomersForm, Desk, in_order
 from api.web.mandated import data_of
-from api.web.pages.authorizing import goes_back_to, handed_back
+from api.web.pages.authorizing import binding_of, goes_back_to, handed_back
 from api.web.pages.erasing import withdraw_erasure
 from api.web.pages.signin import PASSKEY_SCA
 from api.web.pages.stopping import STOPPED, take_step
@@ -36,6 +36,10 @@ DRAFT_MS: Final = 10 * 60_000
 WANTS_LESS: Final = "customer-wants-less"
 """The reason of a refusal that says what she would agree to; each of LESS that she chose follows it after a colon."""
 LESS: Final = ("data", "history", "duration", "frequency")
+
+
+class Objecting(IllegalTransition):
+    """She objects to all sharing, and has not lifted that."""
 
 
 class TooLate(NotFound):
@@ -108,7 +112,9 @@ def _question(desk: Desk, consent_id: str) -> AwaitedAnswer:
 
 @router.get("")
 def ask(desk: Customer, consent: str) -> Response:
-    """A request, in full, with the accounts to choose."""
+    """A request, in full, with the accounts to choose; while she objects to all sharing, only that she does."""
+    if desk.office.objects_since(desk.person):
+        return _objecting(desk, consent)
     try:
         question = _question(desk, consent)
     except NotFound:  # she agreed before: an app that asks again gets her back, now that she has signed in
@@ -119,6 +125,18 @@ def ask(desk: Customer, consent: str) -> Response:
     if question.connection.status is Status.AWAITING:
         desk.office.store.remember_request(desk.person, consent, desk.now)
     return _ask(desk, question)
+
+
+def _objecting(desk: Desk, consent_id: str) -> Response:
+    return desk.render(
+        "objecting.html", one=desk.dealings.request(consent_id), since=desk.office.objects_since(desk.person)
+    )
+
+
+def _willing(desk: Desk) -> None:
+    """Raises Objecting: nothing is agreed to while she objects to all sharing."""
+    if desk.office.objects_since(desk.person):
+        raise Objecting("you object to all sharing: lift the objection first, then open the request again")
 
 
 def _offered(desk: Desk, question: AwaitedAnswer) -> tuple[Account, ...]:
@@ -182,6 +200,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         changed=changes(desk.words, question.before, question.terms) if question.before is not None else [],
         alone=alone,
         returns_to=goes_back_to(desk, consent.consent_id),
+        binding=binding_of(desk, consent.consent_id),
         less=LESS if question.kind == "new" and question.connection.status in BEFORE else (),
     )
 
@@ -190,6 +209,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
 def choose(sent: CustomersForm) -> Response:
     """The accounts are chosen, the separate consents are ticked: keep what she is about to agree to."""
     desk = sent.desk
+    _willing(desk)
     question = _question(desk, sent.text("consent"))
     mine = {account.reference: account for account in _offered(desk, question)}
     asked = set(sent.texts("account"))
@@ -257,6 +277,7 @@ def _too_late(desk: Desk) -> Response:
 @router.get("/review")
 def review(desk: Customer) -> Response:
     """Exactly what she is about to agree to, and the two buttons."""
+    _willing(desk)
     try:
         draft, question, signed = _draft(desk)
     except TooLate:
@@ -297,6 +318,7 @@ def _changed_lines(desk: Desk, draft: Draft, question: AwaitedAnswer) -> set[str
 def agree(sent: CustomersForm) -> Response:
     """She agrees: by passkey, or by a sign-in of the last five minutes."""
     desk = sent.desk
+    _willing(desk)
     try:
         draft, question, signed = _draft(desk)
     except TooLate:

@@ -71,6 +71,12 @@ def goes_back_to(desk: Desk, consent_id: str) -> str:
     return "" if request is None else site_of(request.redirect_uri)
 
 
+def binding_of(desk: Desk, consent_id: str) -> str:
+    """What an app that asked without a browser shows her too, so that she sees that it is the same request."""
+    handover = desk.office.handover
+    return "" if handover is None else handover.binding(consent_id, desk.now)
+
+
 def handed_back(desk: Desk, consent_id: str, *, agreed: bool) -> Response | None:
     """A page that takes her back to the app that sent her; None if none did.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Final, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.office.rights import OBJECTING
 from api.web.actors import Actor
 from api.web.agent import Step
 from api.web.customer import STEPS, Connection
@@ -64,6 +66,7 @@ def stopped(desk: Customer, key: int) -> Response:
         mine=ended is not None and desk.acts.actor(ended) is Actor.YOU,
         told_why=desk.office.store.feedback.about(desk.person, ended.index) if ended else [],
         reasons=REASONS,
+        again=desk.office.rights is not None and desk.office.rights.may_share_again(found.consent),
     )
 
 
@@ -72,22 +75,57 @@ def ask_all(desk: Customer, done: int = 0) -> Response:
     """Step one for everything."""
     listed, _ = desk.dealings.connections()
     fresh = desk.session is not None and desk.session.is_fresh(desk.now)
-    return desk.render("stopall.html", live=[one for one in listed if one.is_live], fresh=fresh, done=bool(done))
+    live = [one for one in listed if one.is_live]
+    return desk.render(
+        "stopall.html",
+        live=live,
+        fresh=fresh,
+        done=bool(done),
+        can_object=desk.office.rights is not None,
+        objects=desk.office.objects_since(desk.person),
+    )
 
 
 @router.post("/stop-all")
 def stop_all(sent: CustomersForm) -> Response:
-    """Step two for everything: one statement for each connection, all of them even if one meets a refusal."""
+    """Step two for everything: one statement for each connection, all of them even if one meets a refusal.
+
+    An objection stands first, so that nothing new is agreed to while the last connection is being stopped.
+    """
     desk = sent.desk
     desk.require_fresh("/my/stop-all")
+    reason, rights = _reason(sent), desk.office.rights
+    if sent.text("object") and rights is not None:
+        rights.objections.stand(desk.person.holder, desk.person.subject)
+        reason = OBJECTING if reason == STOPPED else f"{OBJECTING}-deletion"
     listed, _ = desk.dealings.connections()
     for found in listed:
         if found.is_live:
             try:
-                take_step(desk, found, "consent.revoke", _reason(sent))
+                take_step(desk, found, "consent.revoke", reason)
             except IllegalTransition:
                 continue  # it ended by itself in the meantime, which is as good
     return desk.redirect("/my/stop-all?done=1")
+
+
+@router.post("/allow-requests")
+def allow_requests(sent: CustomersForm) -> Response:
+    """She lifts her objection to all sharing. What was stopped stays stopped."""
+    desk = sent.desk
+    desk.require_fresh("/my/stop-all")
+    if desk.office.rights is not None:
+        desk.office.rights.objections.lift(desk.person.holder, desk.person.subject)
+    return desk.redirect("/my/stop-all")
+
+
+@router.post("/connections/{key}/share-again")
+def share_again(sent: CustomersForm, key: int) -> Response:
+    """She shares again what she stopped: the same request, to read and to answer anew."""
+    desk = sent.desk
+    found, rights = desk.dealings.connection(key), desk.office.rights
+    if rights is None or not rights.may_share_again(found.consent):
+        return desk.redirect(f"/my/connections/{key}")
+    return desk.redirect(f"/my/approve?consent={quote(rights.share_again(found.consent), safe='')}")
 
 
 @router.post("/connections/{key}/undo")

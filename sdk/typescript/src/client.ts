@@ -1,4 +1,5 @@
 /** The participant's client: it signs, submits, and returns nothing that it has not verified. */
+import { Addresses } from "./addresses.js";
 import { type Bytes, b64u, unb64u, utf8 } from "./bytes.js";
 import { WrongAnswer } from "./errors.js";
 import { type JsonObject, canonical } from "./json.js";
@@ -10,8 +11,8 @@ import { type VerifiedReceipt, chainOf, verifyReceipt } from "./receipt.js";
 import { freshJti } from "./signer.js";
 import { type Signer, signStatement } from "./statement.js";
 import { type KeySuccession, successors } from "./succession.js";
-import { TokenSource } from "./tokens.js";
-import { type Answer, type Fetch, PATIENCE, type Patience, Transport, jsonOf } from "./transport.js";
+import { Tokens } from "./tokens.js";
+import { type Answer, type Fetch, type Patience, type Transport, jsonOf, openTransport } from "./transport.js";
 import { type CheckpointMemory, CheckpointWatch, InMemory } from "./watch.js";
 
 /** A signed statement with what travels beside it. Sending it twice is safe: it is recorded once. */
@@ -27,8 +28,8 @@ export interface Question {
 }
 
 export interface ClientOptions {
-  /** The ledger's public URL, which is also the issuer of its tokens. */
-  readonly baseUrl: string;
+  /** The public URL of the ledger, or of each node of it: also the issuer of that node's tokens. */
+  readonly baseUrl: string | readonly string[];
   readonly participant: string;
   /** The key registered for `statement` use. */
   readonly signer: Signer;
@@ -38,6 +39,7 @@ export interface ClientOptions {
   readonly memory?: CheckpointMemory;
   /** Whom this participant, a technology provider, signs for. */
   readonly onBehalfOf?: string;
+  /** What differs from PATIENCE or, with several addresses, from THROUGH_A_FAILOVER. */
   readonly patience?: Partial<Patience>;
   readonly fetch?: Fetch;
   readonly sleep?: (ms: number) => Promise<void>;
@@ -52,7 +54,7 @@ export class LedgerClient {
   readonly watch: CheckpointWatch;
   private readonly transport: Transport;
   private readonly published: PublicLog;
-  private readonly tokens: TokenSource | null;
+  private readonly tokens: Tokens | null;
   private readonly origin: string;
   private readonly now: () => number;
   private trusted: Trust;
@@ -62,13 +64,11 @@ export class LedgerClient {
     const [log] = options.trust.logs;
     if (log === undefined) throw new TypeError("the policy names no log key that can be verified with here");
     this.origin = log.name;
-    const base = options.baseUrl.replace(/\/+$/, "");
-    const patience = { ...PATIENCE, ...options.patience };
-    const sleep = options.sleep ?? ((ms: number) => new Promise<void>((done) => void setTimeout(done, ms)));
-    this.transport = new Transport(base, patience, options.fetch ?? ((url, init) => fetch(url, init)), sleep);
+    const addresses = new Addresses(options.baseUrl);
+    this.transport = openTransport(addresses, options);
     this.tokens = options.clientKey === undefined
       ? null
-      : new TokenSource(this.transport, options.participant, options.clientKey, base);
+      : new Tokens(this.transport, options.participant, options.clientKey, addresses.all);
     this.now = options.now ?? Date.now;
     this.published = new PublicLog(this.transport);
     const proofs = (old: bigint, size: bigint): Promise<Bytes[]> => this.published.consistency(old, size);
@@ -207,7 +207,8 @@ export class LedgerClient {
    */
   async follow(): Promise<Head> {
     const before = await this.watch.known();
-    const head = await this.trusted.open(await this.published.newest());
+    const read = async (): Promise<Head> => this.trusted.open(await this.published.newest());
+    const head = await this.transport.newest(read, before?.checkpoint.size ?? 0n);
     await this.watch.observe(head, before);
     return head;
   }
@@ -276,8 +277,7 @@ export class LedgerClient {
   }
 
   private read(path: string): Promise<Answer> {
-    const { tokens } = this;
-    return this.transport.ask("GET", path, undefined, tokens === null ? undefined : () => tokens.headers("GET", path));
+    return this.transport.ask("GET", path, undefined, this.tokens?.headers("GET", path));
   }
 
   private async openAll(answer: Answer): Promise<VerifiedReceipt[]> {

@@ -13,9 +13,11 @@ export {
 export {
   type Checked, type Disclosed, type Leaf, type VerifiedReceipt, chainOf, checkReceipt, commitment, readLeaf, verifyReceipt,
 } from "./receipt.js";
+export { type CheckedInSet, type ShardHead, type Vouched, checkInSet } from "./shard.js";
+export { LedgerSet, NotInSet, type SetOptions, type SetReceipt } from "./set.js";
 export { type FetchInclusion, type KeyDocument, type KeySuccession, successors } from "./succession.js";
 export { LocalSigner } from "./signer.js";
-export { type Patience } from "./transport.js";
+export { PATIENCE, type Patience, THROUGH_A_FAILOVER } from "./transport.js";
 export { type CheckpointMemory, CheckpointWatch, InMemory } from "./watch.js";
 export { type ClientOptions, LedgerClient, type Question, type Step, allowed, checkAnswer } from "./client.js";
 export { type Complete, verifyAbsent, verifyCompleteness, verifyPresent } from "./completeness.js";

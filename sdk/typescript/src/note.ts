@@ -39,7 +39,8 @@ export interface Proof {
 
 const bad = (message: string): never => refuse("BAD_ENCODING", message);
 const SPACE = /[\u0000- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000+]/;
-const isName = (name: string): boolean => name !== "" && utf8(name).length <= 255 && !SPACE.test(name);
+/** Whether keys can have this name. */
+export const isName = (name: string): boolean => name !== "" && utf8(name).length <= 255 && !SPACE.test(name);
 
 /** Read `name+hex id+base64(type, key)`. Throws Refuted; `kinds` are the types that will do. */
 export async function readVkey(text: string, kinds: readonly number[] = [ED25519, COSIGNATURE]): Promise<NoteKey> {
@@ -56,8 +57,15 @@ export async function readVkey(text: string, kinds: readonly number[] = [ED25519
   return { vkey: text, name, id: computed, kind, raw, key };
 }
 
-/** The text of a note and the signatures of `keys` on it. Throws Refuted when a line of a known key is wrong. */
-export async function openNote(note: string, keys: readonly NoteKey[]): Promise<{ text: string; signed: Signed[] }> {
+/**
+ * The text of a note and the signatures of `keys` on it. Throws Refuted when a line of a known key is wrong and, unless
+ * `unsigned` will do, when there is none.
+ */
+export async function openNote(
+  note: string,
+  keys: readonly NoteKey[],
+  unsigned = false,
+): Promise<{ text: string; signed: Signed[] }> {
   const { text, lines } = splitNote(note);
   const signed = new Map<NoteKey, Signed>();
   for (const { name, id, blob } of lines) {
@@ -66,7 +74,7 @@ export async function openNote(note: string, keys: readonly NoteKey[]): Promise<
     const one = await verifyLine(text, blob, key, key.key);
     if (!signed.has(key)) signed.set(key, one);
   }
-  if (!signed.size) refuse("BAD_SIGNATURE", "no signature by a known key");
+  if (!signed.size && !unsigned) refuse("BAD_SIGNATURE", "no signature by a known key");
   return { text, signed: [...signed.values()] };
 }
 

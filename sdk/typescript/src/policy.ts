@@ -83,6 +83,14 @@ export class Trust {
     return { checkpoint, note, cosignatures: all, witnesses: names, quorumMet, witnessed };
   }
 
+  /**
+   * The checkpoint of a log that this policy does not name, for which something else vouches: its form, and that no line of a
+   * known witness is wrong, are all that can be asked. Throws Refuted.
+   */
+  async openUnnamed(note: string): Promise<Checkpoint> {
+    return readCheckpoint((await openNote(note, [...this.witnesses.values()], true)).text);
+  }
+
   /** The latest time (ms) that an entry of this tree may have, by the word of a quorum of witnesses; null: nothing is said. */
   latest(head: Head): number | null {
     if (this.quorum === "none") return null;

@@ -57,6 +57,13 @@ export interface Checked {
   readonly unchecked: readonly string[];
 }
 
+/** What a receipt is about, as it says: the log, and the entry's index and leaf. */
+export interface Asked {
+  readonly origin: string;
+  readonly index: bigint;
+  readonly leaf: Bytes;
+}
+
 /** A receipt without a defect. */
 export interface VerifiedReceipt {
   readonly file: Bytes;
@@ -95,6 +102,8 @@ export async function commitment(evidence: Uint8Array, opening: Bytes): Promise<
 /** The chain of a consent id, or of `subject:holder:reference`. */
 export const chainOf = async (name: string): Promise<string> => b64u(await tagged("chain", utf8(name)));
 
+const UNNAMED = "the shard's own signature: the policy does not name the shard, the head log alone vouches for it";
+
 interface Parsed {
   readonly leaf: Bytes;
   readonly proof: Proof;
@@ -128,7 +137,21 @@ export async function checkReceipt(
   trust: Trust,
   keys: ReadonlyMap<string, PublicKey> | null = null,
 ): Promise<Checked> {
+  return (await checkBeside(file, trust, keys, null))[0];
+}
+
+/**
+ * The same, with what is checked `beside` the receipt, whose defects come before those of its own proof. With it, the log need
+ * not be one of the policy, since something else vouches for it (`checkInSet`); its signature then stays unchecked.
+ */
+export async function checkBeside<T>(
+  file: Uint8Array,
+  trust: Trust,
+  keys: ReadonlyMap<string, PublicKey> | null,
+  beside: ((receipt: Asked) => Promise<T>) | null,
+): Promise<[Checked, T | null]> {
   const receipt = readReceipt(file);
+  const origin = receipt.proof.note.split("\n")[0] as string;
   const defects: Refuted[] = [];
   const unchecked: string[] = [];
   const ofTheProof: Refuted[] = []; // they name no entry, and come after all that do (docs/spec/verdicts.md)
@@ -142,8 +165,10 @@ export async function checkReceipt(
     }
   };
   const head = await attempt(ofTheProof, async () => {
-    const opened = await trust.open(receipt.proof.note);
-    const { size, root } = opened.checkpoint;
+    const vouched = beside !== null && !trust.logs.some((key) => key.name === origin);
+    if (vouched) unchecked.push(UNNAMED);
+    const opened = vouched ? null : await trust.open(receipt.proof.note);
+    const { size, root } = opened?.checkpoint ?? (await trust.openUnnamed(receipt.proof.note));
     await verifyInclusion(receipt.proof.index, size, await leafHash(receipt.leaf), receipt.proof.path, root);
     return opened;
   });
@@ -155,10 +180,12 @@ export async function checkReceipt(
     if (latest !== null && leaf.time > latest) {
       defects.push(new Refuted("TIME_INVALID", "the entry is younger than the witnesses' signatures over its tree", "time"));
     }
-    return readDisclosed(receipt, leaf, head, keys, defects, unchecked);
+    return readDisclosed(receipt, leaf, origin, keys, defects, unchecked);
   });
+  const { index } = receipt.proof;
+  const found = beside === null ? null : await attempt(defects, () => beside({ origin, index, leaf: receipt.leaf }));
   defects.push(...ofTheProof);
-  return { index: receipt.proof.index, head, leaf, disclosed, defects, unchecked };
+  return [{ index, head, leaf, disclosed, defects, unchecked }, found];
 }
 
 /** A receipt that holds. Throws Refuted with the first defect otherwise, and CannotCheck. */
@@ -179,7 +206,7 @@ export async function verifyReceipt(
 async function readDisclosed(
   receipt: Parsed,
   leaf: Leaf,
-  head: Head | null,
+  origin: string,
   keys: ReadonlyMap<string, PublicKey> | null,
   defects: Refuted[],
   unchecked: string[],
@@ -193,7 +220,6 @@ async function readDisclosed(
   if (b64u(await commitment(receipt.evidence, receipt.opening)) !== leaf.members["commitment"]) {
     refuse("BAD_COMMITMENT", "evidence and opening do not give the leaf's commitment");
   }
-  const origin = head === null ? (receipt.proof.note.split("\n")[0] as string) : head.checkpoint.origin;
   const evidence = readCanonical(receipt.evidence, EVIDENCE_LIMIT);
   checkVersion(evidence, "the evidence");
   checkMembers(evidence, ["act", "statements", "v"], ["assertion", "item", "outcome"]);

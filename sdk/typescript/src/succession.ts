@@ -91,7 +91,7 @@ export async function successors(
         const leaf = await leafHash(words.leaves.get(index) as Uint8Array);
         const root = await inclusionRoot(BigInt(index), BigInt(end), leaf, await fetchInclusion(index, end));
         await (by.key as PublicKey).verify(utf8(`${by.name}\n${end}\n${b64(root)}\n`), signature);
-        const next = await noteKey(by.name, key);
+        const next = await keyOfLog(by.name, key);
         known.push(next);
         if (!words.compromised.has(hex(key))) found.push({ key: next, by, first: index + 1 });
       }
@@ -106,7 +106,8 @@ export async function successors(
   return found;
 }
 
-async function noteKey(name: string, raw: Bytes): Promise<NoteKey> {
+/** The key of a log of this name. Throws Refuted. */
+export async function keyOfLog(name: string, raw: Bytes): Promise<NoteKey> {
   const data = Uint8Array.from([ED25519, ...raw]);
   const id = (await sha256(utf8(`${name}\n`), data)).slice(0, 4);
   return readVkey(`${name}+${hex(id)}+${b64(data)}`, [ED25519]);

@@ -3,11 +3,11 @@ import { b64u, sha256, utf8 } from "./bytes.js";
 import { LedgerUnavailable } from "./errors.js";
 import { LocalSigner, freshJti, signJwt } from "./signer.js";
 import type { Signer } from "./statement.js";
-import { type Transport, jsonOf } from "./transport.js";
+import { type Headers, type Transport, jsonOf } from "./transport.js";
 
 const EARLY_MS = 20_000; // a token is renewed this long before it ends
 
-export class TokenSource {
+class TokenSource {
   private proofKey: Promise<Signer> | undefined;
   private token: { text: string; until: number } | undefined;
   private asking: Promise<string> | undefined;
@@ -21,19 +21,19 @@ export class TokenSource {
   ) {}
 
   /** Token and proof for one request. `path` may have a query, which the proof leaves out (RFC 9449 §4.2). */
-  async headers(method: string, path: string): Promise<Record<string, string>> {
-    const token = await this.current();
+  async headers(method: string, path: string, within: number): Promise<Record<string, string>> {
+    const token = await this.current(within);
     const url = this.issuer + (path.split("?")[0] as string);
     return { Authorization: `DPoP ${token}`, DPoP: await this.proof(method, url, token) };
   }
 
-  private async current(): Promise<string> {
+  private async current(within: number): Promise<string> {
     if (this.token !== undefined && this.token.until > performance.now()) return this.token.text;
-    this.asking ??= this.fetch().finally(() => (this.asking = undefined));
+    this.asking ??= this.fetch(within).finally(() => (this.asking = undefined));
     return this.asking;
   }
 
-  private async fetch(): Promise<string> {
+  private async fetch(within: number): Promise<string> {
     const now = Math.floor(Date.now() / 1_000);
     const claims = {
       aud: this.issuer, exp: now + 50, iat: now, iss: this.participant, jti: freshJti(), sub: this.participant,
@@ -45,10 +45,9 @@ export class TokenSource {
       grant_type: "client_credentials",
     });
     const asked = performance.now();
-    const answer = await this.transport.once("/token", form.toString(), {
-      "Content-Type": "application/x-www-form-urlencoded",
-      DPoP: await this.proof("POST", `${this.issuer}/token`),
-    });
+    const url = `${this.issuer}/token`;
+    const headers = { "Content-Type": "application/x-www-form-urlencoded", DPoP: await this.proof("POST", url) };
+    const answer = await this.transport.once(url, form.toString(), headers, within);
     const { access_token: text, token_type: kind, expires_in: seconds } = jsonOf(answer);
     if (typeof text !== "string" || String(kind).toLowerCase() !== "dpop" || typeof seconds !== "number") {
       throw new LedgerUnavailable("the token service gave no token that is bound to a key");
@@ -63,5 +62,19 @@ export class TokenSource {
     const claims: Record<string, unknown> = { htm: method, htu: url, iat: Math.floor(Date.now() / 1_000), jti: freshJti() };
     if (token !== undefined) claims["ath"] = b64u(await sha256(utf8(token)));
     return signJwt(key, { jwk: key.jwk, typ: "dpop+jwt" }, claims);
+  }
+}
+
+/** A token for each address of the ledger: every node is the issuer of its own, and a proof is for one address. */
+export class Tokens {
+  private readonly sources: ReadonlyMap<string, TokenSource>;
+
+  constructor(transport: Transport, participant: string, key: Signer, addresses: readonly string[]) {
+    this.sources = new Map(addresses.map((one) => [one, new TokenSource(transport, participant, key, one)]));
+  }
+
+  /** What makes token and proof of a request to `path` of the address that is to be asked. */
+  headers(method: string, path: string): Headers {
+    return (address, within) => (this.sources.get(address) as TokenSource).headers(method, path, within);
   }
 }

@@ -66,17 +66,20 @@ test("a remembered checkpoint that the log's key did not sign is refused, not fo
   await assert.rejects(new CheckpointWatch(trust, memory, async () => proof).known(), Refuted);
 });
 
-async function client(answers, pauses = []) {
+async function client(answers, pauses = [], more = {}) {
   const { signer } = await LocalSigner.generate("k");
+  const asked = [];
   const fetch = async (url, init) => {
     sent.push(init.body);
-    const next = answers.shift();
+    asked.push(new URL(url));
+    const next = typeof answers === "function" ? answers(new URL(url), init) : answers.shift();
     if (next instanceof Error) throw next;
     return next;
   };
   const sent = [];
   const sleep = async (ms) => void pauses.push(ms);
-  return [new LedgerClient({ baseUrl: "https://ledger.example", participant: "app-1", signer, trust, fetch, sleep }), sent];
+  const options = { baseUrl: "https://ledger.example", participant: "app-1", signer, trust, fetch, sleep, ...more };
+  return [new LedgerClient(options), sent, asked];
 }
 const json = (status, body, headers = {}) => new Response(JSON.stringify(body), { status, headers });
 const revoke = { by: "customer", consent_id: "5f3c1a52-8a41-4c2e-9d3e-2f1f6f0a7b11", reason: "customer-request" };
@@ -96,6 +99,90 @@ test("patience ends, and says that sending the same again is safe", async () => 
   const [ledger, sent] = await client(Array.from({ length: 9 }, () => new TypeError("gone")));
   await assert.rejects(ledger.follow(), (error) => error instanceof LedgerUnavailable && /safe/.test(error.message));
   assert.equal(sent.length, 6);
+});
+
+const A = "https://a.example";
+const B = "https://b.example";
+const hosts = (asked) => asked.map((url) => url.hostname[0]).join("");
+const no = () => json(409, { detail: "no", type: "https://ledger.example/errors/conflict" });
+const question = (ledger) => ledger.question("/consents/x/revoke", "consent.revoke", revoke);
+
+test("a statement goes to the next address at once, unchanged, and the one that answered is asked first from then on", async () => {
+  const pauses = [];
+  const answers = (url, { method }) => (url.origin === A ? new TypeError("nobody is here") : method === "POST" ? no() : new Response(three));
+  const [ledger, sent, asked] = await client(answers, pauses, { baseUrl: [A, `${B}/`] });
+  await assert.rejects(ledger.submit(await question(ledger)), RefusedByLedger);
+  assert.deepEqual([sent.length, new Set(sent).size], [2, 1]);
+  await ledger.follow();
+  await ledger.follow();
+  assert.equal(hosts(asked), "ab" + "ab" + "b");
+  assert.deepEqual(pauses, []);
+});
+
+test("no address is asked before the time that it named, and 429 holds at all of them", async () => {
+  for (const [status, order, pause] of [[503, "abb", 3_000], [429, "abab", 7_000]]) {
+    const [pauses, seen] = [[], new Map()];
+    const answers = (url) => {
+      const times = (seen.get(url.origin) ?? 0) + 1;
+      seen.set(url.origin, times);
+      return times > 1 ? no() : json(status, {}, { "retry-after": url.origin === A ? "7" : "3" });
+    };
+    const [ledger, , asked] = await client(answers, pauses, { baseUrl: [A, B] });
+    await assert.rejects(ledger.submit(await question(ledger)), RefusedByLedger);
+    assert.equal(hosts(asked).slice(0, 3), order.slice(0, 3));
+    assert.ok(Math.abs(pauses[0] - pause) < 500, `${pauses}`);
+  }
+});
+
+test("a node that only reads is passed over, and not asked again", async () => {
+  const answers = (url) => (url.origin === A ? json(421, { detail: "a reader" }) : json(503, {}));
+  const [ledger, , asked] = await client(answers, [], { baseUrl: [A, B], patience: { tries: 3 } });
+  await assert.rejects(ledger.submit(await question(ledger)), (error) => error instanceof LedgerUnavailable && /safe/.test(error.message));
+  assert.match(hosts(asked), /^abb+$/);
+  const [alone] = await client([json(421, { detail: "a reader" })]);
+  await assert.rejects(alone.submit(await question(alone)), (error) => error instanceof RefusedByLedger && error.status === 421);
+});
+
+test("all tries together take no longer than patience says", async () => {
+  const [ledger] = await client(() => json(503, {}, { "retry-after": "20" }), [], { baseUrl: [A, B], patience: { longest: 10_000 } });
+  await assert.rejects(ledger.submit(await question(ledger)), /no answer within 10 s.*safe/);
+});
+
+test("each node gives tokens of its own, and one that gives none is passed over", async () => {
+  const { signer } = await LocalSigner.generate("c");
+  const issuers = [];
+  const answers = (url, init) => {
+    if (url.pathname === "/token") {
+      const [, claims] = new URLSearchParams(init.body).get("client_assertion").split(".");
+      issuers.push(JSON.parse(Buffer.from(claims, "base64url")).aud);
+      return url.origin === A ? json(503, {}) : json(200, { access_token: "t", token_type: "DPoP", expires_in: 60 });
+    }
+    const [, claims] = init.headers.DPoP.split(".");
+    assert.equal(JSON.parse(Buffer.from(claims, "base64url")).htu, `${B}/receipts/7`);
+    return no();
+  };
+  const [ledger, , asked] = await client(answers, [], { baseUrl: [A, B], clientKey: signer });
+  await assert.rejects(ledger.receipt(7), (error) => error instanceof RefusedByLedger && error.status === 409);
+  assert.equal(hosts(asked), "abb");
+  assert.deepEqual(issuers, [A, B]);
+});
+
+test("a node that has not heard yet is asked again before the log is accused", async () => {
+  const [pauses, memory] = [[], new InMemory()];
+  await memory.write(three);
+  let behind = 3;
+  const answers = () => new Response(behind-- > 0 ? two : three);
+  const [ledger] = await client(answers, pauses, { baseUrl: [A, B], memory });
+  assert.equal((await ledger.follow()).checkpoint.size, 3n);
+  assert.equal(pauses.length, 3);
+  behind = Infinity;
+  await assert.rejects(ledger.follow(), RolledBack);
+});
+
+test("addresses that cannot be meant are refused", async () => {
+  for (const baseUrl of [[], [A, `${A}/`], [A, "b.example"], `${A}?x=1`, Array.from({ length: 17 }, (_, at) => `${A}/${at}`)]) {
+    await assert.rejects(client([], [], { baseUrl }), TypeError);
+  }
 });
 
 test("a statement of a wrong form is not signed", async () => {

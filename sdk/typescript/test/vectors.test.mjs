@@ -129,6 +129,13 @@ test("receipts.json", () =>
     return checked.head.quorumMet ? ["VALID", 0] : ["VALID_UNWITNESSED", 3];
   }));
 
+test("set-proofs.json", () =>
+  judged(read("set-proofs.json").cases, async (one, trust) => {
+    const checked = await client.checkInSet(client.utf8(one.receipt), client.utf8(one.set_proof), trust);
+    if (checked.defects.length) return [checked.defects[0].code, 1];
+    return checked.vouched.head.quorumMet ? ["VALID", 0] : ["VALID_UNWITNESSED", 3];
+  }));
+
 test("a receipt of the largest size is one, and one byte more is none", async () => {
   const one = read("receipts.json").cases.find((row) => row.exit === 0 || row.exit === 3);
   const trust = await client.readTrust(policyNamed(one.policy), 1_790_000_000_000);

@@ -110,7 +110,8 @@ public record KeySuccession(Notes.Key key, Notes.Key by, long first) {
         return List.copyOf(found);
     }
 
-    private static Notes.Key noteKey(String name, byte[] raw) {
+    /** The key of a log of this name. Throws {@link Refuted}. */
+    static Notes.Key noteKey(String name, byte[] raw) {
         byte[] data = Bytes.concat(new byte[] {Notes.ED25519}, raw);
         byte[] id = Arrays.copyOf(Bytes.sha256(Bytes.utf8(name + "\n"), data), 4);
         return Notes.readVkey(name + "+" + HexFormat.of().formatHex(id) + "+" + Bytes.b64(data), List.of(Notes.ED25519));

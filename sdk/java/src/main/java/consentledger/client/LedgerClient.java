@@ -4,6 +4,7 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -19,51 +20,59 @@ import java.util.TreeMap;
  */
 public final class LedgerClient {
     /**
-     * How to reach the ledger, and as whom. {@code baseUrl}: the ledger's public URL, which is also the issuer of its tokens.
+     * How to reach the ledger, and as whom. {@code addresses}: the public URL of each of its nodes, also the issuer of that node's tokens.
      * {@code signer}: registered for {@code statement} use. {@code clientKey}: registered for {@code client} use, or null; it is
      * needed for reads, and for receipts of what an earlier try has recorded. {@code onBehalfOf}: whom a technology provider signs
      * for, or null.
      */
     public record Options(
-            String baseUrl, String participant, Signer signer, Trust trust, Signer clientKey, CheckpointMemory memory,
+            List<String> addresses, String participant, Signer signer, Trust trust, Signer clientKey, CheckpointMemory memory,
             String onBehalfOf, Patience patience, Clock clock) {
         /** The usual options: nothing remembered beyond this process. */
-        public static Options of(String baseUrl, String participant, Signer signer, Trust trust) {
+        public static Options of(String address, String participant, Signer signer, Trust trust) {
+            return of(List.of(address), participant, signer, trust);
+        }
+
+        /** For a ledger of several nodes: with the patience that outlasts a failover. */
+        public static Options of(List<String> addresses, String participant, Signer signer, Trust trust) {
+            Patience usual = addresses.size() > 1 ? Patience.THROUGH_A_FAILOVER : Patience.USUAL;
             return new Options(
-                    baseUrl, participant, signer, trust, null, CheckpointMemory.inMemory(), null, Patience.USUAL,
-                    Clock.systemUTC());
+                    addresses, participant, signer, trust, null, CheckpointMemory.inMemory(), null, usual, Clock.systemUTC());
         }
 
         public Options withClientKey(Signer key) {
-            return new Options(baseUrl, participant, signer, trust, key, memory, onBehalfOf, patience, clock);
+            return new Options(addresses, participant, signer, trust, key, memory, onBehalfOf, patience, clock);
         }
 
         public Options withMemory(CheckpointMemory kept) {
-            return new Options(baseUrl, participant, signer, trust, clientKey, kept, onBehalfOf, patience, clock);
+            return new Options(addresses, participant, signer, trust, clientKey, kept, onBehalfOf, patience, clock);
         }
 
         public Options onBehalfOf(String party) {
-            return new Options(baseUrl, participant, signer, trust, clientKey, memory, party, patience, clock);
+            return new Options(addresses, participant, signer, trust, clientKey, memory, party, patience, clock);
         }
 
         public Options withPatience(Patience patient) {
-            return new Options(baseUrl, participant, signer, trust, clientKey, memory, onBehalfOf, patient, clock);
+            return new Options(addresses, participant, signer, trust, clientKey, memory, onBehalfOf, patient, clock);
         }
     }
 
     private final Options options;
     private final Transport transport;
-    private final Tokens tokens;
+    /** By address; none without a client key. */
+    private final Map<String, Tokens> tokens = new HashMap<>();
     private final PublicLog published;
     private final CheckpointWatch watch;
     private volatile Trust trust;
 
     public LedgerClient(Options options) {
-        String base = options.baseUrl.replaceAll("/+$", "");
+        Addresses addresses = new Addresses(options.addresses);
         this.options = options;
         this.trust = options.trust;
-        this.transport = new Transport(base, options.patience);
-        this.tokens = options.clientKey == null ? null : new Tokens(transport, options.participant, options.clientKey, base);
+        this.transport = new Transport(addresses, options.patience);
+        for (String one : options.clientKey == null ? List.<String>of() : addresses.all()) {
+            tokens.put(one, new Tokens(transport, options.participant, options.clientKey, one));
+        }
         this.published = new PublicLog(transport);
         this.watch = new CheckpointWatch(options.trust, options.memory, published::consistency);
     }
@@ -183,7 +192,7 @@ public final class LedgerClient {
      */
     public Trust.Head follow() throws LedgerException {
         Trust.Head before = watch.known();
-        Trust.Head head = trust.open(published.newest());
+        Trust.Head head = transport.newest(() -> trust.open(published.newest()), before == null ? 0 : before.checkpoint().size());
         watch.observeNewest(head, before);
         return head;
     }
@@ -256,7 +265,8 @@ public final class LedgerClient {
     }
 
     private Transport.Answer read(String path) throws LedgerException {
-        return transport.ask("GET", path, null, tokens == null ? null : () -> tokens.headers("GET", path));
+        return transport.ask(
+                "GET", path, null, tokens.isEmpty() ? null : (address, within) -> tokens.get(address).headers("GET", path, within));
     }
 
     private List<VerifiedReceipt> openAll(Transport.Answer answer) throws LedgerException {
@@ -267,7 +277,7 @@ public final class LedgerClient {
                 receipts.add(open(Bytes.utf8(Json.relaxed(receipt))));
             } else if (!(members.get("index") instanceof Long index)) {
                 throw new LedgerException.WrongAnswer("an entry of the answer has neither a receipt nor an index");
-            } else if (tokens == null) {
+            } else if (tokens.isEmpty()) {
                 throw new LedgerException.WrongAnswer(
                         "recorded before, as entry " + index + ": reading its receipt needs a client key");
             } else {

@@ -38,6 +38,15 @@ public class LedgerException extends Exception {
         }
     }
 
+    /** The head log places this holder in no shard, or does not say where a shard of this name answers. */
+    public static final class NotInSet extends LedgerException {
+        private static final long serialVersionUID = 1L;
+
+        NotInSet(String message) {
+            super(message);
+        }
+    }
+
     /** No answer within the patience asked for. The statement may be recorded all the same: send the same question again. */
     public static final class Unavailable extends LedgerException {
         private static final long serialVersionUID = 1L;

@@ -25,6 +25,14 @@ public final class Receipts {
     public record Checked(
             Trust.Head head, Leaf leaf, Disclosed disclosed, List<Refuted> defects, List<String> unchecked) {}
 
+    /** What is checked beside a receipt, about the log, index and leaf that it names. Throws {@link Refuted}, {@link CannotCheck}. */
+    interface Beside {
+        void check(String origin, long index, byte[] leaf);
+    }
+
+    private static final String UNNAMED =
+            "the shard's own signature: the policy does not name the shard, the head log alone vouches for it";
+
     private record Parsed(byte[] leaf, Notes.Proof proof, byte[] evidence, byte[] opening) {}
 
     private Receipts() {}
@@ -50,14 +58,25 @@ public final class Receipts {
      * result says so. Throws {@link Refuted} if it is no receipt at all, {@link CannotCheck} for a version that is not known.
      */
     public static Checked check(byte[] file, Trust trust, Map<String, PublicKeys.Verifier> keys) {
+        return check(file, trust, keys, null);
+    }
+
+    /**
+     * The same, with what is checked {@code beside} the receipt, whose defects come before those of its own proof. With it, the log
+     * need not be one of the policy, since something else vouches for it; its signature then stays unchecked.
+     */
+    static Checked check(byte[] file, Trust trust, Map<String, PublicKeys.Verifier> keys, Beside beside) {
         Parsed receipt = parse(file);
+        String origin = receipt.proof.note().split("\n", 2)[0];
         List<Refuted> defects = new ArrayList<>();
         List<Refuted> ofTheProof = new ArrayList<>(); // they name no entry, and come after all that do (docs/spec/verdicts.md)
         List<String> unchecked = new ArrayList<>();
         Trust.Head head = null;
         try {
-            Trust.Head opened = trust.open(receipt.proof.note());
-            Notes.Checkpoint checkpoint = opened.checkpoint();
+            boolean vouched = beside != null && trust.logKeys(origin).isEmpty();
+            if (vouched) unchecked.add(UNNAMED);
+            Trust.Head opened = vouched ? null : trust.open(receipt.proof.note());
+            Notes.Checkpoint checkpoint = vouched ? trust.openUnnamed(receipt.proof.note()) : opened.checkpoint();
             byte[] hash = Merkle.leafHash(receipt.leaf);
             Merkle.verifyInclusion(
                     receipt.proof.index(), checkpoint.size(), hash, receipt.proof.hashes(), checkpoint.rootBytes());
@@ -76,7 +95,12 @@ public final class Receipts {
                 defects.add(new Refuted(
                         Code.TIME_INVALID, "the entry is younger than the witnesses' signatures over its tree", "time"));
             }
-            disclosed = disclose(receipt, leaf, head, keys, defects, unchecked);
+            disclosed = disclose(receipt, leaf, origin, keys, defects, unchecked);
+        } catch (Refuted refusal) {
+            defects.add(refusal);
+        }
+        try {
+            if (beside != null) beside.check(origin, receipt.proof.index(), receipt.leaf);
         } catch (Refuted refusal) {
             defects.add(refusal);
         }
@@ -107,7 +131,7 @@ public final class Receipts {
     }
 
     private static Disclosed disclose(
-            Parsed receipt, Leaf leaf, Trust.Head head, Map<String, PublicKeys.Verifier> keys, List<Refuted> defects,
+            Parsed receipt, Leaf leaf, String origin, Map<String, PublicKeys.Verifier> keys, List<Refuted> defects,
             List<String> unchecked) {
         if (receipt.evidence == null) {
             if (leaf.committed()) unchecked.add("the entry's content: this receipt does not disclose it");
@@ -117,7 +141,6 @@ public final class Receipts {
         if (!Bytes.b64u(commitment(receipt.evidence, receipt.opening)).equals(leaf.members().get("commitment"))) {
             throw new Refuted(Code.BAD_COMMITMENT, "evidence and opening do not give the leaf's commitment");
         }
-        String origin = head == null ? receipt.proof.note().split("\n", 2)[0] : head.checkpoint().origin();
         Members evidence = new Members(Json.readCanonical(receipt.evidence, EVIDENCE_LIMIT));
         evidence.version("the evidence");
         evidence.exactly(List.of("act", "statements", "v"), List.of("assertion", "item", "outcome"));

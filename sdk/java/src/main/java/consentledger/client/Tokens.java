@@ -3,10 +3,14 @@ package consentledger.client;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Access tokens for reads: client credentials by private_key_jwt (RFC 7523), bound to a key of this process by DPoP (RFC 9449). */
+/**
+ * Access tokens for reads: client credentials by private_key_jwt (RFC 7523), bound to a key of this process by DPoP (RFC 9449). Of one
+ * node: each is the issuer of its own, and a proof is for one address.
+ */
 final class Tokens {
     private static final long EARLY_NS = 20_000_000_000L; // a token is renewed this long before it ends
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -27,12 +31,12 @@ final class Tokens {
     }
 
     /** Token and proof for one request; the proof leaves out the query (RFC 9449 §4.2). */
-    Map<String, String> headers(String method, String path) throws LedgerException {
-        String current = current();
+    Map<String, String> headers(String method, String path, Duration within) throws LedgerException {
+        String current = current(within);
         return Map.of("Authorization", "DPoP " + current, "DPoP", proof(method, issuer + path.split("\\?", 2)[0], current));
     }
 
-    private synchronized String current() throws LedgerException {
+    private synchronized String current(Duration within) throws LedgerException {
         if (token != null && until - System.nanoTime() > 0) return token;
         long now = System.currentTimeMillis() / 1_000;
         Map<String, Object> claims = Map.of(
@@ -41,8 +45,9 @@ final class Tokens {
                 + "&client_assertion_type=" + coded("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
                 + "&client_assertion=" + jwt(key, Map.of("kid", key.kid(), "typ", "JWT"), claims);
         long asked = System.nanoTime();
-        Map<String, String> headers = Map.of("DPoP", proof("POST", issuer + "/token", null));
-        Map<String, Object> answer = transport.once("/token", form, "application/x-www-form-urlencoded", headers).json();
+        String url = issuer + "/token";
+        Map<String, String> headers = Map.of("DPoP", proof("POST", url, null));
+        Map<String, Object> answer = transport.once(url, form, "application/x-www-form-urlencoded", headers, within).json();
         boolean bound = "dpop".equalsIgnoreCase(String.valueOf(answer.get("token_type")));
         if (!bound || !(answer.get("access_token") instanceof String text) || !(answer.get("expires_in") instanceof Long life)) {
             throw new LedgerException.WrongAnswer("the token service gave no token that is bound to a key");

@@ -12,10 +12,22 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** Asking again, politely: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size. */
+/**
+ * Asking again, politely: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size, several addresses.
+ *
+ * <p>Repeating is safe for every request of this client, at any node of the log: reads change nothing, and a statement is recorded
+ * once however often and wherever it arrives (docs/spec/statements.md, {@code jti}).
+ */
 final class Transport {
     private static final int ANSWER_LIMIT = 64 * 1024 * 1024;
     private static final Set<Integer> AGAIN = Set.of(429, 502, 503, 504);
+    /** It is about the client and not about the node: no other node is asked before its time either. */
+    private static final int TOO_MANY = 429;
+    /** A node that only reads, asked to record: another one is asked, and this one not again. */
+    private static final int ELSEWHERE = 421;
+    private static final int BEHIND_TRIES = 10;
+    /** Between two tries: another node learns within a second what one has recorded, a reader as soon as its standby does. */
+    private static final long BEHIND_MS = 500;
 
     record Answer(int status, byte[] body) {
         /** The JSON object of the answer, as any spelling has it. */
@@ -28,9 +40,19 @@ final class Transport {
         }
     }
 
-    /** Headers for one try: a proof of possession is for one use. */
+    /** Headers for one try, made within a time: a proof of possession is for one use and one address. */
     interface Headers {
-        Map<String, String> make() throws LedgerException;
+        Map<String, String> make(String address, Duration within) throws LedgerException;
+    }
+
+    /** Reads what is said to be the newest checkpoint. */
+    interface ReadHead {
+        Trust.Head read() throws LedgerException;
+    }
+
+    /** Waits so many milliseconds. */
+    interface Pause {
+        void of(long ms) throws InterruptedException;
     }
 
     private record Sent(Answer answer, long retryAfterMs) {}
@@ -40,58 +62,127 @@ final class Transport {
             .followRedirects(HttpClient.Redirect.NEVER)
             .connectTimeout(Duration.ofSeconds(10))
             .build();
-    private final String base;
+    private final Addresses addresses;
     private final Patience patience;
+    private final Pause pause;
 
-    Transport(String base, Patience patience) {
-        this.base = base;
-        this.patience = patience;
+    Transport(Addresses addresses, Patience patience) {
+        this(addresses, patience, Thread::sleep);
     }
 
-    /** Send until an answer comes: safe for all that this client sends, as a statement is recorded once. */
+    Transport(Addresses addresses, Patience patience, Pause pause) {
+        this.addresses = addresses;
+        this.patience = patience;
+        this.pause = pause;
+    }
+
+    /**
+     * Send until an answer comes: the same bytes to one address after the other. Throws Refused for a final no, Unavailable when
+     * patience ends.
+     */
     Answer ask(String method, String path, String body, Headers headers) throws LedgerException {
+        Addresses.Round round = addresses.round();
+        boolean several = addresses.all().size() > 1;
+        int tries = patience.tries() * addresses.all().size();
+        long begun = System.nanoTime();
         String reason = "no try was made";
         Exception cause = null;
-        for (int attempt = 0; attempt < patience.tries(); attempt++) {
-            long ceiling = Math.min(patience.longestPause().toMillis(), patience.firstPause().toMillis() << Math.min(attempt, 20));
-            long pause = ThreadLocalRandom.current().nextLong(ceiling + 1);
-            Map<String, String> extra = headers == null ? Map.of() : headers.make();
+        for (int made = 0; made < tries; made++) {
+            Addresses.Turn turn = round.next();
+            String address = turn.address();
+            if (turn.waitMs() > patience.longestRetryAfter().toMillis()) {
+                String said = "the ledger asks to wait " + turn.waitMs() / 1_000 + " s (" + reason + ")";
+                throw new LedgerException.Unavailable(said, cause);
+            }
+            Duration left = patience.longest().minusMillis(since(begun) + turn.waitMs());
+            if (left.isNegative() || left.isZero()) {
+                throw ended(method, path, "within " + patience.longest().toMillis() / 1_000.0 + " s", reason, cause);
+            }
+            if (turn.waitMs() > 0) sleep(turn.waitMs());
+            round.passed(turn.waitMs());
+            long asked = System.nanoTime();
+            long asksFor = 0;
+            boolean everywhere = false;
             try {
-                Sent sent = send(method, path, body, "application/json", extra);
+                Map<String, String> extra = headers == null ? Map.of() : headers.make(address, left);
+                Sent sent = send(method, address + path, body, "application/json", extra, left);
                 int status = sent.answer.status;
-                if (status < 300) return sent.answer;
-                if (!AGAIN.contains(status)) throw refusal(path, sent.answer);
+                if (status < 300) {
+                    addresses.answered(address);
+                    return sent.answer;
+                }
+                if (!AGAIN.contains(status) && !(status == ELSEWHERE && several)) throw new Final(refusal(path, sent.answer));
                 reason = status + ": " + problem(sent.answer).getOrDefault("detail", "no reason given");
-                pause = Math.max(pause, sent.retryAfterMs);
-            } catch (IOException error) {
+                asksFor = status == ELSEWHERE ? patience.longest().toMillis() : sent.retryAfterMs;
+                everywhere = status == TOO_MANY;
+            } catch (Final last) {
+                throw last.why;
+            } catch (IOException | LedgerException.Unavailable error) {
+                if (Thread.currentThread().isInterrupted()) throw interrupted(error);
                 reason = error.toString();
                 cause = error;
             }
-            if (pause > patience.longestRetryAfter().toMillis()) {
-                throw new LedgerException.Unavailable("the ledger asks to wait " + pause / 1_000 + " s (" + reason + ")", cause);
-            }
-            if (attempt + 1 < patience.tries()) sleep(pause);
+            round.passed(since(asked));
+            long ceiling = Math.min(
+                    patience.longestPause().toMillis(),
+                    patience.firstPause().toMillis() << Math.min(round.failures(address), 20));
+            round.failed(address, Math.max(asksFor, ThreadLocalRandom.current().nextLong(ceiling + 1)), everywhere);
         }
-        throw new LedgerException.Unavailable(
-                method + " " + path + ": no answer after " + patience.tries() + " tries (" + reason
-                        + "); sending the same again is safe",
-                cause);
+        throw ended(method, path, "after " + tries + " tries", reason, cause);
+    }
+
+    /**
+     * What {@code read} finds to be the log's newest checkpoint. One of several nodes may not have heard yet of the {@code size} that
+     * another one recorded: it is asked again for some seconds, and what it says then is what it says.
+     */
+    Trust.Head newest(ReadHead read, long size) throws LedgerException {
+        Trust.Head found = read.read();
+        for (int left = addresses.all().size() > 1 ? BEHIND_TRIES : 1; found.checkpoint().size() < size && left > 1; left--) {
+            sleep(BEHIND_MS);
+            found = read.read();
+        }
+        return found;
     }
 
     /** One request that is not repeated by itself. */
-    Answer once(String path, String body, String type, Map<String, String> headers) throws LedgerException {
+    Answer once(String url, String body, String type, Map<String, String> headers, Duration within) throws LedgerException {
         try {
-            Answer answer = send("POST", path, body, type, headers).answer;
+            Answer answer = send("POST", url, body, type, headers, within).answer;
             if (answer.status < 300) return answer;
-            throw refusal(path, answer);
+            throw refusal(url, answer);
         } catch (IOException error) {
-            throw new LedgerException.Unavailable("POST " + path + ": " + error, error);
+            throw new LedgerException.Unavailable("POST " + url + ": " + error, error);
         }
     }
 
-    private Sent send(String method, String path, String body, String type, Map<String, String> headers)
+    /** An answer after which nobody else is asked. */
+    private static final class Final extends Exception {
+        private static final long serialVersionUID = 1L;
+        private final transient LedgerException why;
+
+        Final(LedgerException why) {
+            super(null, null, false, false);
+            this.why = why;
+        }
+    }
+
+    private static long since(long nanos) {
+        return (System.nanoTime() - nanos) / 1_000_000;
+    }
+
+    private static LedgerException.Unavailable ended(String method, String path, String when, String reason, Exception cause) {
+        return new LedgerException.Unavailable(
+                method + " " + path + ": no answer " + when + " (" + reason + "); sending the same again is safe", cause);
+    }
+
+    private static LedgerException.Unavailable interrupted(Exception error) {
+        return new LedgerException.Unavailable("interrupted; sending the same again is safe", error);
+    }
+
+    private Sent send(String method, String url, String body, String type, Map<String, String> headers, Duration within)
             throws IOException, LedgerException {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + path)).timeout(patience.timeout());
+        Duration timeout = within.compareTo(patience.timeout()) < 0 ? within : patience.timeout();
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url)).timeout(timeout);
         headers.forEach(request::header);
         if (body != null) request.header("Content-Type", type);
         request.method(method, body == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body));
@@ -106,7 +197,7 @@ final class Transport {
             }
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
-            throw new LedgerException.Unavailable("interrupted; sending the same again is safe", error);
+            throw interrupted(error);
         }
     }
 
@@ -127,12 +218,12 @@ final class Transport {
         }
     }
 
-    private static void sleep(long ms) throws LedgerException {
+    void sleep(long ms) throws LedgerException {
         try {
-            Thread.sleep(ms);
+            pause.of(ms);
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
-            throw new LedgerException.Unavailable("interrupted; sending the same again is safe", error);
+            throw interrupted(error);
         }
     }
 

@@ -112,6 +112,14 @@ public final class Trust {
         return new Head(checkpoint, note, cosigned, List.copyOf(names), met, met && !quorum.equals("none"));
     }
 
+    /**
+     * The checkpoint of a log that this policy does not name, for which something else vouches: its form, and that no line of a known
+     * witness is wrong, are all that can be asked. Throws {@link Refuted}.
+     */
+    Notes.Checkpoint openUnnamed(String note) {
+        return Notes.readCheckpoint(Notes.openUnsigned(note, witnesses.values()).text());
+    }
+
     /** The latest time (ms) that an entry of this tree may have, by the word of a quorum; {@link Long#MAX_VALUE}: nothing is said. */
     long latest(Head head) {
         if (quorum.equals("none")) return Long.MAX_VALUE;

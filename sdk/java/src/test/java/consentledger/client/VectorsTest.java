@@ -220,6 +220,24 @@ class VectorsTest {
     }
 
     @Test
+    void setProofs() throws IOException {
+        for (Members row : rows(file("set-proofs.json"), "cases")) {
+            byte[] policy = Files.readAllBytes(FOLDER.resolve("policies").resolve(said(row, "policy")));
+            String[] code = new String[1];
+            String refused = refusal(() -> {
+                byte[] receipt = Bytes.utf8(said(row, "receipt"));
+                SetProofs.Checked checked =
+                        SetProofs.check(receipt, Bytes.utf8(said(row, "set_proof")), Trust.read(policy, NOW), null);
+                if (!checked.defects().isEmpty()) throw checked.defects().get(0);
+                code[0] = checked.vouched().head().quorumMet() ? "VALID" : "VALID_UNWITNESSED";
+            });
+            assertEquals(said(row, "code"), refused == null ? code[0] : refused, said(row, "name"));
+            long exit = refused == null ? code[0].equals("VALID") ? 0 : 3 : refused.isEmpty() ? 2 : 1;
+            assertEquals(number(row, "exit"), exit, said(row, "name"));
+        }
+    }
+
+    @Test
     void aReceiptOfTheLargestSizeIsOneAndOneByteMoreIsNone() throws IOException {
         for (Members row : rows(file("receipts.json"), "cases")) {
             if (number(row, "exit") != 0 && number(row, "exit") != 3) continue;

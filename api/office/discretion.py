@@ -1,6 +1,6 @@
 """Consents that one person of a relationship keeps from the others: their `subject.consent` says `suppress_notify`.
 
-A joint relationship has one subject chain for all its people. The pages show such a consent to those who authorised it only.
+A joint relationship has one subject chain for all its people. Such a consent is shown to those who authorised it only.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Final
 
 from msgspec import UNSET
 
-from api.web.happened import read_event
 from ledger.entries.acts import SubjectConsent
+from ledger.entries.evidence import decode_evidence
+from ledger.entries.statement import payload_of
+from ledger.planning.commands import Recorded
 from ledger.queries.records import RecordQueries
 
 PAGE: Final = 500
@@ -36,16 +38,18 @@ class Discretion:
             read, kept = self._known.get(chain, (0, frozenset()))
         length = records.chain_length(chain)
         while read < length:
-            events = [read_event(one) for one in records.history_of_chain(chain, after=read - 1, limit=PAGE)]
-            kept |= {
-                event.says.consent_id
-                for event in events
-                if isinstance(event.says, SubjectConsent) and event.says.suppress_notify is not UNSET
-            }
-            read += len(events)
+            page = records.history_of_chain(chain, after=read - 1, limit=PAGE)
+            kept |= {consent_id for one in page for consent_id in _kept(one)}
+            read += len(page)
         with self._lock:
             self._known[chain] = (read, kept)
             self._known.move_to_end(chain)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return kept
+
+
+def _kept(entry: Recorded) -> list[str]:
+    texts = decode_evidence(entry.evidence).statements if entry.evidence else ()
+    says = [payload_of(text) for text in texts]
+    return [one.consent_id for one in says if isinstance(one, SubjectConsent) and one.suppress_notify is not UNSET]
