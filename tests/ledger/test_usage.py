@@ -174,7 +174,7 @@ def test_the_book_tells_what_the_entries_tell_however_far_it_was_read(
             ledger.erase([consent_chain(erased)], "court-order", ("officer-1", "officer-2"))
 
 
-def test_what_the_book_has_read_is_not_opened_again(quick: Billed, tmp_path: Path) -> None:
+def test_the_book_spares_the_opening_of_all_that_it_has_read(quick: Billed, tmp_path: Path) -> None:
     """A million releases are opened once, when they come in, and not whenever somebody counts."""
     quick.agreed(lines=BY_ROWS)
     for rows in range(4):

@@ -71,7 +71,7 @@ def test_nothing_that_is_counted_or_decided_rests_on_it() -> None:
     assert counted[0].checked["access decisions"] == counted[1].checked["access decisions"] == 1
 
 
-def test_who_may_attest_and_bring_sheets() -> None:
+def test_a_holder_or_its_delegate_attests_and_brings_sheets_and_nobody_else() -> None:
     world = begun()
     world.delegate(HOLDER, ["history.attest", "history.sheet", "history.withdraw"])
     world.attest(usual(), PROVIDER, HOLDER)
@@ -271,7 +271,7 @@ def test_a_history_that_lacks_a_sheet_is_counted_and_a_withdrawn_one_is_not_comp
 # --- what cannot be known -------------------------------------------------------------------------------------
 
 
-def test_what_rests_on_an_entry_of_the_holder_that_cannot_be_read_is_not_checked() -> None:
+def test_a_sheet_that_rests_on_an_unread_entry_of_the_holder_is_not_checked() -> None:
     world = begun()
     withheld = world.declare(HOLDER, "attestation.give", **attestation(world))
     world.history()
