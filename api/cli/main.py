@@ -47,6 +47,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "hold": CommandPlace(
         "api.cli.supervision", "holds", "Holds: consents whose records must not be erased.", group=True
     ),
+    "remit": CommandPlace("api.cli.remits", "remits", "What each regulator is there for, on record.", group=True),
     "config": CommandPlace(
         "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
     ),

@@ -54,6 +54,10 @@ RECIPIENTS: Final = (
 )
 
 
+PROVIDER: Final = Part("sign-house", "Signhouse (signs for banks)", "technology-provider", "EdDSA")
+"""It has signed for the banks before the demo begins; nobody plays it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """A participant's two keys."""
@@ -83,7 +87,7 @@ def open_log(state: Path, customers: int) -> tuple[VerifierKey, dict[str, Keys],
     keys: dict[str, Keys] = {}
     with at_another_time(settings, clock) as ledger:
         ledger.record_documents(*(registration(part.id, part.name, [part.role]) for part in AUTHORITIES))
-        for part in (*BANKS, *RECIPIENTS):
+        for part in (*BANKS, *RECIPIENTS, PROVIDER):
             own = Keys(
                 LocalSigner.generate(f"{part.id}-1", part.alg), LocalSigner.generate(f"{part.id}-client", "ES256")
             )

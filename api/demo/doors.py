@@ -24,6 +24,7 @@ ENTRY: Final = "/dev-idp/in"
 STAFF: Final = (
     ("pia", "app-purse", "recipient", "Pia Lund"),
     ("ben", "bank-north", "holder", "Ben Moss"),
+    ("tess", "sign-house", "technology-provider", "Tess Holm"),
     ("ada", "audit-hartmann", "auditor", "Ada Hartmann"),
     ("rita", "authority", "regulator", "Rita Soler"),
     ("rosa", "authority", "regulator", "Rosa Lind"),
@@ -130,7 +131,7 @@ def doors(url: str, waiting: str, language: Language) -> list[Door]:
         Door("customer.pt", anna.name, _address(url, "pt-BR")),
         Door("request", anna.name, _address(url, anna.language, then=f"/my/approve?consent={waiting}")),
     ]
-    kinds = {"recipient": "partner", "holder": "bank"}
+    kinds = {"recipient": "partner", "holder": "bank", "technology-provider": "provider"}
     first = {role: (kinds.get(role, role), name) for _, _, role, name in reversed(STAFF)}
     return found + [Door(kind, name, _address(url, PAGES[language])) for kind, name in reversed(first.values())]
 

@@ -22,7 +22,7 @@ from api.node.scoring import AlertRaiser
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
-from ledger.documents import document_of
+from ledger.documents import DelegationGranted, document_of
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
 from ledger.orders import SCORING, ReportDefined, ScoreWeights, ScoringActivated
@@ -39,6 +39,9 @@ WORKING_DAYS: Final = (6, 5, 4, 3, 2)
 WORKING_HOURS: Final = range(8, 19)
 SCRAPED_TIMES: Final = 10
 """How often a scraping recipient reads each of its consents, in as many batches."""
+SILENT_DAY: Final = 4
+"""How many days ago, late in the evening, a consent ended of which its recipient never takes note. Three days later the past
+is over and the demo has not begun: its first entry names the recipient."""
 BAD_DAY: Final = 2
 """How many days ago things went wrong that a report counts."""
 REPORT: Final = "went-wrong"
@@ -50,6 +53,14 @@ BILLED: Final = 3
 """How often data was given out then."""
 MEASURES: Final = ("consents_withdrawn", "accesses_refused", "acknowledged", "acknowledge_seconds_max", "alerts")
 HOLDER: Final = "bank-south"
+PROVIDER: Final = "sign-house"
+SIGNED_THROUGH: Final = 5
+"""How many customers confirmed anew with the bank, which its technology provider signed."""
+DELEGATIONS: Final = {
+    HOLDER: ("consent.reauthenticate", "consent.resume", "consent.suspend"),
+    "bank-north": ("consent.reauthenticate", "consent.suspend"),
+}
+"""What banks let the provider sign."""
 PURPOSE: Final = "budgeting"
 
 
@@ -110,11 +121,13 @@ def live_before(
     clock.go_to(WORKING_DAYS[0], 7)
     stopped = told.stopped(recipients[2])
     usual = {recipient: [told.agreed(recipient) for _ in range(USUAL)] for recipient in recipients}
+    told.sign_through(PROVIDER, usual[recipients[0]][:SIGNED_THROUGH])
     hours = [(day, hour) for day in WORKING_DAYS for hour in WORKING_HOURS]
-    for day, hour in hours[: max(8, len(hours) * customers // 200)]:
-        clock.go_to(day, hour)
-        for recipient in recipients:
-            told.read(recipient, usual[recipient])
+    busy = hours[: max(8, len(hours) * customers // 200)]
+    told.work(usual, [(day, hour) for day, hour in busy if day >= SILENT_DAY])
+    clock.go_to(SILENT_DAY, 22)
+    told.stopped(recipients[1])
+    told.work(usual, [(day, hour) for day, hour in busy if day < SILENT_DAY])
     clock.go_to(BAD_DAY, 20)
     alerts = _go_wrong(ledger, told, recipients, usual, woken, stopped)
     clock.go_to(1, 0)
@@ -162,13 +175,24 @@ class _Teller:
         self._signers = signers
         self._pseudonyms = Pseudonyms.generate()
 
-    def maker(self, participant: str) -> StatementMaker:
-        return StatementMaker(participant, self._ledger.origin, self._signers[participant], self._clock)
+    def maker(self, participant: str, *, on_behalf_of: str | None = None) -> StatementMaker:
+        signer = self._signers[participant]
+        return StatementMaker(participant, self._ledger.origin, signer, self._clock, on_behalf_of=on_behalf_of)
 
     def record(self, said: Question) -> Recorded:
         beside = None if said.companion is None else said.companion.text
         prepared = self._ledger.prepare(said.text, items=said.items or None, companion=beside)
         return self._ledger.submit_and_wait(prepared)[0]
+
+    def sign_through(self, provider: str, connections: list[DemoConnection]) -> None:
+        """The banks let a technology provider sign for them; of these consents it signs that their customers confirmed anew."""
+        for bank, acts in DELEGATIONS.items():
+            granted = document_of(DelegationGranted, participant=bank, delegate=provider, acts=acts)
+            self._ledger.record_documents(granted)
+        maker = self.maker(provider, on_behalf_of=HOLDER)
+        for one in connections:
+            sca = {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": self._clock.now() // 1000}
+            self.record(maker.make("consent.reauthenticate", consent_id=one.consent_id, sca=sca))
 
     def agreed(self, recipient: str) -> DemoConnection:
         """A consent that its recipient asked for and its customer gave."""
@@ -204,6 +228,13 @@ class _Teller:
             expires_at=self._clock.now() // 1000 + 180 * DAY // 1000,
             frequency_per_day=0,
         )
+
+    def work(self, usual: Mapping[str, list[DemoConnection]], hours: list[tuple[int, int]]) -> None:
+        """Each recipient reads what it usually reads, at each of these hours."""
+        for day, hour in hours:
+            self._clock.go_to(day, hour)
+            for recipient, connections in usual.items():
+                self.read(recipient, connections)
 
     def stopped(self, recipient: str) -> tuple[DemoConnection, int]:
         """A consent that its customer ended at once, and the entry that says so."""

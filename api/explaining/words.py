@@ -101,8 +101,8 @@ REASONS: Final[dict[str, Said]] = {
         "The period asked for lies outside the one consented to.", "所请求的时间范围超出授权的期间。",
         "Ask for a period inside the history window.", "请在授权的历史期间内访问。"),
     "FREQUENCY_EXCEEDED": _said(
-        "The day's accesses without the customer present were used up.", "当日客户不在场的访问次数已用完。",
-        "Wait for the next day, or ask with the customer present.", "请等待次日，或在客户在场时访问。"),
+        "The day's accesses without the customer present were used up.", "当日后台访问次数已用完。",
+        "Wait for the next day, or ask with the customer present.", "请等待次日，或在客户操作时访问。"),
     "RISK_BLOCKED": _said(
         "An alert was in force that the holder lets stop accesses.", "当时存在数据持有方据以阻止访问的风险警报。",
         "The holder must look at the alert and clear it (alert.decide).", "须由数据持有方核查并解除该警报。"),
@@ -145,8 +145,8 @@ ASSERTED: Final[dict[str, Said]] = {
     "RATE_LIMITED": _said(
         "Too many accesses came in a short time.", "短时间内访问过多。", "Ask again later.", "请稍后再试。"),
     "LOW_VELOCITY_LIMIT": _said(
-        "Too many accesses came without the customer present.", "客户不在场的访问过多。",
-        "Ask again later, or with the customer present.", "请稍后再试，或在客户在场时访问。"),
+        "Too many accesses came without the customer present.", "后台访问过多。",
+        "Ask again later, or with the customer present.", "请稍后再试，或在客户操作时访问。"),
     "RISK_BLOCKED": _said("The access was stopped as a risk.", "该访问因风险被阻止。", *_HOLDER),
     "HOLDER_UNAVAILABLE": _said("The holder could not answer.", "数据持有方当时无法应答。", *_HOLDER),
 }  # fmt: skip

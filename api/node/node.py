@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 from api.events.delivery import Push
+from api.events.endpoints import Endpoints
 from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
-from api.events.trying import EndpointTests
 from api.http.refusals import InvalidClient
 from api.http.wire import Scope
 from api.node.bundling import Bundler
@@ -59,7 +59,6 @@ class Events:
     store: EventStore
     queries: EventQueries
     tokens: EventTokens
-    tests: EndpointTests = field(default_factory=EndpointTests)
 
     def sender(
         self,
@@ -169,6 +168,12 @@ class Node:
     def check_order(self, says: Act) -> None:
         """What a regulator orders lies within what it is there for. Raises NotPermitted."""
         check_order(self.remits, self.ledger.registry, says)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Where participants are told. One for the node, so that one test of each runs at a time."""
+        events, development = self.events, self.settings.web.environment == "development"
+        return Endpoints(events.store, events.queries, events.tokens, development)
 
     @property
     def heads(self) -> HeadQueries:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -11,14 +10,11 @@ from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.events.addresses import read_endpoint
-from api.events.delivery import Push
 from api.events.polling import Poll, poll
 from api.http.describing import answer, body
 from api.http.wire import Reply, read_shape
 from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.scopes import OPERATOR
-from ledger.clock import SystemClock
 from ledger.errors import NotFound
 from ledger.queries.events import Delivery
 
@@ -101,10 +97,7 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
         raise NotFound(f"there is no participant {participant!r} for this client", member="participant")
     known = node.ledger.registry.participant(participant)
     new = await read_shape(request, NewEndpoint)
-    read_endpoint(new.url, development=node.settings.web.environment == "development")
-    await run_in_threadpool(
-        node.events.store.set_endpoint, known.id, new.url, enabled=new.enabled, now=SystemClock().now()
-    )
+    await run_in_threadpool(node.endpoints.put, known.id, new.url, enabled=new.enabled)
     return Reply(200, msgspec.json.encode(EndpointReply(known.id, new.url, new.enabled)), headers=_NO_STORE).response()
 
 
@@ -123,16 +116,8 @@ async def post_endpoint_test(participant: str, node: NodeHere, caller: CallerHer
     the endpoint is switched off. It is not repeated."""
     if caller.id not in (OPERATOR, participant):
         raise NotFound(f"there is no participant {participant!r} for this client", member="participant")
-    endpoint = await run_in_threadpool(node.events.queries.endpoint, participant)
-    if endpoint is None:
-        raise NotFound("there is no endpoint: set one first", member="participant")
-    development = node.settings.web.environment == "development"
-    push = await run_in_threadpool(partial(Push, development=development))  # it reads certificates
-    try:
-        ended = await node.events.tests.send(push, endpoint.url, node.events.tokens, participant, SystemClock().now())
-    finally:
-        await push.aclose()
-    reply = EndpointTestReply(ended.event_id, endpoint.url, ended.error is None, ended.error, ended.milliseconds)
+    ended = await node.endpoints.test(participant)
+    reply = EndpointTestReply(ended.event_id, ended.url, ended.error is None, ended.error, ended.milliseconds)
     return Reply(200, msgspec.json.encode(reply), headers=_NO_STORE).response()
 
 

@@ -190,7 +190,15 @@ def create_framework(node: Node) -> FastAPI:
         )
     )
     rights = None if office is None else Rights.of(office)
-    app.state.teller = mount(app, node.ledger, settings, clock=node.ledger.clock, handover=handover, rights=rights)
+    app.state.teller = mount(
+        app,
+        node.ledger,
+        settings,
+        clock=node.ledger.clock,
+        handover=handover,
+        rights=rights,
+        endpoints=node.endpoints,
+    )
     app.router.default = _standards_first(app.router.default, dialects)
     return app
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.client.signing import LocalSigner
+from api.events.endpoints import Endpoints
 from api.http.refusals import NoSuchRoute
 from api.http.telemetry import NO_TELEMETRY
 from api.http.wire import problem_reply, visit_of
@@ -39,6 +40,8 @@ from api.web.console import (
     billing,
     cases,
     consents,
+    delegating,
+    endpoint,
     erasures,
     finding,
     freezes,
@@ -152,6 +155,8 @@ CONSOLES: Final = (
     feedback_desk.router,
     alerts.router,
     sandbox.router,
+    delegating.router,
+    endpoint.router,
     attested.router,
 )
 
@@ -164,6 +169,7 @@ def mount(
     clock: Clock | None = None,
     handover: Handover | None = None,
     rights: Rights | None = None,
+    endpoints: Endpoints | None = None,
 ) -> Teller:
     """Serve the pages at every address that is not a route of `app`; what tells customers of news, not started yet.
 
@@ -172,7 +178,7 @@ def mount(
     Raises NotForThisPlace when the development identity provider is asked for outside development or loopback, NotFound or
     InvalidInput for missing or unfit key files.
     """
-    pages = build(ledger, settings, clock=clock, handover=handover, rights=rights)
+    pages = build(ledger, settings, clock=clock, handover=handover, rights=rights, endpoints=endpoints)
     app.router.default = pages
     teller: Teller = pages.state.teller
     return teller
@@ -185,6 +191,7 @@ def build(
     clock: Clock | None = None,
     handover: Handover | None = None,
     rights: Rights | None = None,
+    endpoints: Endpoints | None = None,
 ) -> FastAPI:
     """The pages' own application."""
     web, base_url, clock = settings.web, settings.base_url, clock or SystemClock()
@@ -226,6 +233,7 @@ def build(
         sandboxes=SandboxService.configured(web.sandbox_url, web.sandbox_token_file),
         handover=handover,
         rights=rights,
+        endpoints=endpoints,
     )
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, title="Pages", telemetry=NO_TELEMETRY)
     pages.state.office = office

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from api.client.statements import StatementMaker
+from api.events.endpoints import Endpoints
 from api.node.bundling import Bundler
 from api.node.remits import remit_of
 from api.node.web_settings import WebSettings
@@ -76,6 +77,8 @@ class BankPages:
     """How apps send customers here; None where no standard is served."""
     rights: Rights | None = None
     """Objecting to all sharing, and sharing again from here; None where no standard is served."""
+    endpoints: Endpoints | None = None
+    """Where participants are told of events; None where pages stand by themselves."""
 
     @property
     def is_sandbox(self) -> bool:

@@ -70,7 +70,7 @@ def test_a_denial_names_each_rule_with_the_facts_of_the_version_decided_upon(
                 "asked.customer_present": False,
             },
         }
-        assert "客户不在场" in found.words["zh-CN"]
+        assert "后台访问" in found.words["zh-CN"]
         assert all(reason.to_change["en"] for reason in found.reasons)
 
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.web.subscriptions import KINDS
 from tests.browser import FLAGS, chromium
+from tests.events.kit import receiving
 from tests.web.banks import ANNA, NAMES, NORTH, PEOPLE, SOUTH, Banks, open_banks
 from tests.web.consoles import Consoles, as_site, open_consoles
 from tests.web.reporting import report
@@ -44,6 +45,16 @@ class Walk:
         """Fill in a field."""
         self.taps += 1
         self.page.locator(selector).first.fill(text)
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose from a list."""
+        self.taps += 1
+        self.page.locator(selector).first.select_option(value)
+
+    def copy_number(self) -> None:
+        """Type the number that the page asks for."""
+        asked = self.page.locator("label:has(input[name=typed])").inner_text()
+        self.write("input[name=typed]", asked.rpartition(":")[2].strip().replace(",", ""))
 
     def sees(self, text: str) -> None:
         """Wait until the page says what was wanted."""
@@ -173,6 +184,7 @@ def answers(site: Site) -> dict[str, Journey]:
 def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
     """Journeys of people at work: account and steps."""
     number = report(site, site.read(site.shared()).index, "Who was that?")
+    other = report(site, site.read(site.shared()).index, "And that?")
 
     def answer(walk: Walk) -> None:
         walk.open("/console")
@@ -182,6 +194,16 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
         walk.write("#words", "It was the nightly update.")
         walk.tap('form[action$="answer"] button')
         walk.sees("Answered")
+
+    def close(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/partner/feedback"]')
+        walk.tap(f'a[href="/console/partner/feedback/{other}"]')
+        walk.tap('form[action$="assign"] button')
+        walk.tap('input[value="closed"]')
+        walk.write("#words", "You agreed to it in May.")
+        walk.tap('form[action$="answer"] button')
+        walk.sees("This feedback is closed")
 
     def counts(walk: Walk) -> None:
         walk.open("/console")
@@ -213,11 +235,69 @@ def at_work(site: Site) -> dict[str, tuple[str, Journey]]:
 
     return {
         "bank: answer a customer": ("Bea", answer),
+        "bank: take a customer's feedback on, and close it": ("Bea", close),
         "supervisor: are customers answered": ("Rita", counts),
         "bank: find one customer's feedback, and export it": ("Bea", export),
         "app: why was I refused, and what to do": ("Pia", refused),
         "supervisor: why was one app refused": ("Rita", figures),
         "operator: is all well": ("Olaf", health),
+    }
+
+
+def settling(url: str) -> dict[str, tuple[str, Journey]]:
+    """Journeys of people at work that change something for their employer: account and steps. `url`: where an app listens."""
+
+    def tell(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/partner/sandbox"]')
+        walk.tap('nav.tabs a[href="/console/partner/endpoint"]')
+        walk.write("input[name=url]", url)
+        walk.tap('form[action$="endpoint"] button')
+        walk.tap('form[action$="test"] button')
+        walk.sees("Acknowledged after")
+
+    def delegate(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/partner/sandbox"]')
+        walk.tap('nav.tabs a[href="/console/partner/delegations"]')
+        walk.choose("select[name=delegate]", "sign-co")
+        walk.tap('input[value="consent.suspend"]')
+        walk.tap('form[action$="preview"] button')
+        walk.copy_number()
+        walk.tap('form[action$="delegations"] button')
+        walk.sees("in force")
+
+    def end(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/partner/sandbox"]')
+        walk.tap('nav.tabs a[href="/console/partner/delegations"]')
+        walk.tap('main a[href$="/end"]')
+        walk.tap('form[action$="end"] button')
+        walk.sees("ended")
+
+    def ask(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/audit/bundles"]')
+        for name, said in (("case", "case-7"), ("from_index", "30"), ("to_index", "32")):
+            walk.write(f"input[name={name}]", said)
+        walk.tap('form[action$="preview"] button')
+        walk.copy_number()
+        walk.tap('form[action$="cases"] button')
+        walk.sees("You have asked for this")
+
+    def confirm(walk: Walk) -> None:
+        walk.open("/console")
+        walk.tap('nav.main a[href="/console/audit/bundles"]')
+        walk.copy_number()
+        walk.tap('form[action$="confirm"] button')
+        walk.sees("It is on record")
+
+    return {
+        "app: be told of events, and try it": ("Pia", tell),
+        "bank: let a provider sign": ("Bea", delegate),
+        "bank: end that": ("Bea", end),
+        "supervisor: ask for the evidence of a case": ("Rita", ask),
+        "supervisor: open it, as the second person": ("Rose", confirm),
     }
 
 
@@ -265,8 +345,9 @@ def main() -> None:
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
             print("| journey | taps | seconds |\n|---|---|---|")
-            for name, (who, journey) in at_work(site).items():
-                walked(browser, consoles, who, {name: journey})
+            with receiving() as receiver:
+                for name, (who, journey) in (at_work(site) | settling(receiver.url)).items():
+                    walked(browser, consoles, who, {name: journey})
             walked(browser, consoles, site.people[MEI].name, answers(site) | customers(site))
             with open_banks(Path(folder) / "banks") as banks:
                 walked(browser, banks, "Anna Nowak", at_several(banks))

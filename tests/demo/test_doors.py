@@ -38,7 +38,7 @@ def enter(page: Page, demo: RunningDemo, who: str) -> str:
 @pytest.mark.browser
 @pytest.mark.timeout(600)
 def test_every_door_leads_through_the_journey_behind_it(demo: RunningDemo, visitor: Page) -> None:
-    assert len(demo.doors) == 9, demo.said
+    assert len(demo.doors) == 10, demo.said
     enter(visitor, demo, "customer, English")
     visitor.get_by_role("link", name=re.compile("Purse")).first.click()
     visitor.get_by_role("link", name=re.compile("^Stop sharing")).first.click()
@@ -63,6 +63,7 @@ def test_every_door_leads_through_the_journey_behind_it(demo: RunningDemo, visit
     behind = {
         "partner (the app Purse)": "/console/partner",
         "bank (North Bank)": "/console/partner",
+        "technology provider (Signhouse)": "/console/provider",
         "auditor": "/console/audit",
         "regulator": "/console/supervision",
         "operator": "/console/operator",
@@ -77,6 +78,12 @@ def test_every_door_leads_through_the_journey_behind_it(demo: RunningDemo, visit
             answer = visitor.goto(f"{visitor.url.partition('/console')[0]}{link}")
             assert answer is not None
             assert answer.status == 200, (who, link)
+
+    enter(visitor, demo, "technology provider (Signhouse)")
+    shown = visitor.locator("main").inner_text()
+    assert "North Bank" in shown
+    assert shown.count("consent.reauthenticate") == 2, "one delegation of each bank"
+    assert visitor.locator("main tbody tr").count() == 5, "what it signed"
 
 
 @pytest.mark.parametrize("language", sorted(CATALOGUES))

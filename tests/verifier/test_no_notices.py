@@ -99,7 +99,7 @@ def test_a_notice_of_an_earlier_step_is_none_of_the_end() -> None:
     assert judged(world) == [(MISSING, due)]
 
 
-def test_a_recipient_knows_of_the_end_that_it_made_itself() -> None:
+def test_an_end_of_the_recipients_own_needs_no_notice() -> None:
     world, consent = begun()
     world.end(consent, "consent.terminate", "TERMINATED", iss=RECIPIENT, by="recipient")
     due = leaf(world, DUE)
@@ -119,7 +119,7 @@ def test_under_another_scoring_no_rule_gives_it(scoring: int) -> None:
 
 
 @pytest.mark.parametrize("end", [0, 3])
-def test_an_end_from_before_scoring_was_activated_anew_is_forgotten(end: int) -> None:
+def test_an_end_before_scoring_was_activated_anew_is_forgotten(end: int) -> None:
     world, consent = begun()
     world.revoke(consent)
     world.tick(DUE)

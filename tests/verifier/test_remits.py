@@ -94,7 +94,7 @@ def test_an_order_beyond_it_freezes_all_the_same_and_asks_for_no_assessment() ->
         assert [row[:2] for row in told(replayed(world))] == [(INVALID, index)]
 
 
-def test_a_freeze_of_its_own_accesses_and_a_lifting_need_no_remit() -> None:
+def test_a_freeze_of_its_own_accesses_needs_no_remit_and_lifting_needs_none() -> None:
     world = granted(ONE_BANK)
     for party, scope in ((HOLDER, {"holder": HOLDER}), (RECIPIENT, {"recipient": RECIPIENT})):
         world.document("remit.granted", names=["bank-b"], regulator=party, to="holder")

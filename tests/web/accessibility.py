@@ -23,10 +23,31 @@ LOOKS = [
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+MISSHAPEN = """() => {
+  const wrong = [...document.querySelectorAll("table")].filter(one => getComputedStyle(one).display !== "table")
+    .map(one => `a table that is laid out as something else: ${one.className}`);
+  for (const one of document.querySelectorAll(".chip, .button")) {
+    const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      if (texts.currentNode.parentElement.closest(".only-read")) continue;
+      for (const word of texts.currentNode.data.matchAll(/\\p{Script=Latin}+/gu)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (lines.size > 1) wrong.push(`a word in two lines: ${word[0]}`);
+      }
+    }
+  }
+  return wrong;
+}"""
+"""What a look at the page would see and no rule of axe does."""
+
+
 def judged(page: Page, name: str) -> list[str]:
     """What is wrong with the page that is open."""
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
     wrong = [f"{name}: {one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         wrong.append(f"{name}: wider than the screen")
-    return wrong
+    return wrong + [f"{name}: {one}" for one in page.evaluate(MISSHAPEN)]

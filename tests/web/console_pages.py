@@ -105,6 +105,15 @@ def feedback(site: Consoles) -> dict[str, str]:
     return found
 
 
+def delegated(site: Consoles) -> dict[str, str]:
+    """What the apps have delegated: the index of the grant, by account."""
+    provided(site)
+    known = site.world.ledger.registry.delegated
+    return {
+        who: next(str(one.granted_at) for one in known if one.participant == STAFF[who][0]) for who in ("pia", "rex")
+    }
+
+
 def pages_of(site: Consoles) -> dict[str, list[str]]:
     """Account → the pages that it can read, each with something to show."""
     late, size = site.entries["late"].index, site.world.ledger.tree.size()
@@ -121,12 +130,16 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             f"/console/partner/receipts?q={site.consents['active'].consent_id}",
             f"/console/partner/receipts/{late}",
             "/console/partner/keys",
+            "/console/partner/delegations",
+            f"/console/partner/delegations/{delegated(site)['pia']}/end",
+            "/console/partner/endpoint",
             "/console/partner/sandbox",
             f"/console/partner/feedback/{feedback(site)['pia']}",
             "/console/audit",
         ],
         "ben": ["/console/partner", "/console/partner/sandbox", "/console/incidents"],
         "bea": [
+            "/console/partner/delegations",
             "/console/partner/deliveries",
             "/console/partner/billing",
             "/console/partner/map",

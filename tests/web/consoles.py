@@ -15,9 +15,13 @@ from fastapi import FastAPI
 
 import migrations
 from api.client.signing import LocalSigner
+from api.events.endpoints import Endpoints
+from api.events.tokens import EventTokens
+from api.tokens.keys import TokenSigner
 from api.web import mount
 from api.web.agent import read_customers
 from api.web.people import Person
+from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
@@ -32,6 +36,8 @@ from ledger.documents import (
 )
 from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
+from ledger.queries.events import EventQueries
+from ledger.storage.events import EventStore
 from tests.ports import loopback
 from tests.web.site import Site, csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
@@ -152,7 +158,8 @@ def open_consoles(
                 regulators_file=folder / "regulators.json",
             )
             framework = FastAPI(openapi_url=None)
-            mount(framework, ledger, settings, clock=clock or SystemClock())
+            told = endpoints(ledger, url, folder)
+            mount(framework, ledger, settings, clock=clock or SystemClock(), endpoints=told)
             pages = framework.router.default
             with serving(framework, listener):
                 consoles = Consoles(world, settings.base_url, pages)
@@ -161,8 +168,15 @@ def open_consoles(
                     yield consoles
                 finally:
                     pages.state.office.store.close()
+                    told.store.close()
         finally:
             ledger.stop()
+
+
+def endpoints(ledger: Ledger, url: str, folder: Path) -> Endpoints:
+    """Where this log's participants are told; as in development, on this machine too."""
+    tokens = EventTokens("https://ledger.example", ledger.origin, TokenSigner.make(folder / "events.key"))
+    return Endpoints(EventStore(url), EventQueries(ledger.store, ledger.keystore), tokens, development=True)
 
 
 def provided(site: Consoles) -> dict[str, list[Recorded]]:

@@ -14,7 +14,7 @@ from api.web import console
 from api.web.app import CONSOLES, ROUTERS
 from ledger.billing.months import month_with
 from ledger.canonical import b64u
-from tests.web.console_pages import alerts, cases, feedback, handover, incident
+from tests.web.console_pages import alerts, cases, delegated, feedback, handover, incident
 from tests.web.consoles import STAFF, Consoles, open_consoles, provided
 from tests.web.doors import ROUTES, admitted
 from tests.web.site import csrf_of
@@ -24,6 +24,8 @@ EACH = pytest.mark.parametrize("route", ROUTES, ids=[f"{min(one.methods)} {one.p
 
 NOTHING = "0000000000"
 """The number of no request: those of customers belong to every officer, so there is no stranger to try (test_erasing.py)."""
+BY_NUMBER = ("freezes", "operator/attestations", "operator/erasures", "operator/holds")
+"""Where a request is named by a number."""
 
 
 def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
@@ -38,6 +40,8 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
     }
     if path.startswith("/console/partner/consents/"):
         own = consents
+    elif path.startswith("/console/partner/delegations/"):
+        own = delegated(site)
     elif path.startswith("/console/partner/receipts/"):
         own = entries
     elif path.startswith("/console/provider/receipts/"):
@@ -49,7 +53,7 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         index = str(handover(site) if is_case else incident(site))
         concerned = ("rita", "otto") if is_case else ("bea", "rita", "ada")
         return {who: (re.sub(r"\{\w+\}", index, path), re.sub(r"\{\w+\}", "3", path)) for who in concerned}
-    elif path.startswith(("/console/freezes/", "/console/operator/attestations/", "/console/operator/holds/")):
+    elif path.startswith(tuple(f"/console/{one}/" for one in BY_NUMBER)):
         nothing = re.sub(r"\{\w+\}", NOTHING, path)
         return {"olaf": (nothing, nothing)}
     elif path.startswith("/console/partner/feedback/"):
@@ -63,8 +67,6 @@ def addresses(site: Consoles, path: str) -> dict[str, tuple[str, str]]:
         own = alerts(site)
     elif path.startswith("/console/operator/admissions/"):
         return {"olaf": (path.replace("{participant}", "nobody"), path.replace("{participant}", "nobody"))}
-    elif path.startswith("/console/operator/erasures/"):
-        return {"olaf": (path.replace("{number}", NOTHING), path.replace("{number}", NOTHING))}
     else:
         raise AssertionError(f"say whose things {path} shows")
     strangers = {

@@ -123,9 +123,9 @@ def test_a_receipt_of_anybody_elses_entry_does_not_exist_for_it(consoles: Consol
 def test_a_principal_sees_who_signs_for_it_and_its_neighbour_does_not(consoles: Consoles) -> None:
     provided(consoles)
     with consoles.client("pia") as client:
-        mine = words_of(client.get("/console/partner/keys").text)
+        mine = words_of(client.get("/console/partner/delegations").text.partition('id="new"')[0])
     with consoles.client("rex") as client:
-        other = words_of(client.get("/console/partner/keys").text)
+        other = words_of(client.get("/console/partner/delegations").text.partition('id="new"')[0])
     assert "sign-co" in mine
     assert "other-sign" not in mine
     assert "other-sign" in other

@@ -18,11 +18,11 @@ _STATES: dict[str, tuple[str, str]] = {
 }
 _RULES: dict[str, tuple[str, str]] = {
     "rate": ("more accesses in an hour than ever", "一小时内访问次数异常"),
-    "night": ("accesses at night without the customer", "夜间且客户不在场的访问"),
+    "night": ("accesses at night without the customer", "夜间后台访问"),
     "new-permission": ("permissions never used before", "首次使用的权限"),
     "refused": ("many refused accesses", "大量访问被拒绝"),
     "breadth": ("more permissions than others ask for", "所请求的权限多于同类"),
-    "unattended": ("suddenly without the customer", "突然不再有客户在场"),
+    "unattended": ("suddenly without the customer", "突然转为后台访问"),
     "rows": ("many more rows than usual", "行数远多于平常"),
     "legs-differ": ("what was given and got differ", "提供与接收的内容不同"),
     "woken": ("a consent that slept was used", "沉睡的授权被使用"),

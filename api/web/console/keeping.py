@@ -23,6 +23,11 @@ class KnownDelegation:
     granted: int
     ended: int | None
 
+    @property
+    def can_end(self) -> bool:
+        """Whether its principal can still end it."""
+        return self.stands in {"in_force", "suspended"}
+
 
 def delegations_at(desk: Desk, participant: str) -> list[KnownDelegation]:
     """What this participant delegated and what was delegated to it: those in force first, then the last ones first."""
@@ -43,17 +48,16 @@ def delegations_at(desk: Desk, participant: str) -> list[KnownDelegation]:
         KnownDelegation(one, stands(one), times[one.granted_at], None if one.ended_at is None else times[one.ended_at])
         for one in found
     ]
-    return sorted(known, key=lambda one: (one.stands not in {"in_force", "suspended"}, -one.delegation.granted_at))
+    return sorted(known, key=lambda one: (not one.can_end, -one.delegation.granted_at))
 
 
 def keys_page(desk: Desk, participant: Participant, here: str) -> Response:
-    """Own keys, delegations given, and the button that stops it all; `here` is the page's own address."""
+    """Own keys, and the button that stops it all; `here` is the page's own address."""
     registry = desk.office.ledger.registry
     return desk.render(
         "console/keys.html",
         participant=participant,
         keys=[key for key in registry.keys.values() if key.participant == participant.id],
-        given=[one for one in delegations_at(desk, participant.id) if one.delegation.participant == participant.id],
         fresh=desk.session is not None and desk.session.is_fresh(desk.now),
         here_keys=here,
     )

@@ -182,7 +182,7 @@ def deliveries(partner: Partner, after: int = Query(-1, ge=-1, le=2**53)) -> Res
 
 @router.get("/keys")
 def keys(partner: Partner) -> Response:
-    """Own keys with the indexes between which each may sign, and who signs for the participant."""
+    """Own keys with the indexes between which each may sign."""
     return keys_page(partner.desk, partner.participant, "/console/partner/keys")
 
 
