@@ -186,6 +186,8 @@ def _transparent(
 
 def _tell_entry(arguments: argparse.Namespace, result: Result, leaf: Leaf | None, facts: Facts | None) -> None:
     """Which entry a receipt is of, and what it says."""
+    from verifier.records.history_acts import SHEET
+    from verifier.telling.attested import word_of
     from verifier.telling.story import told_reasons
 
     if leaf is not None:
@@ -196,6 +198,8 @@ def _tell_entry(arguments: argparse.Namespace, result: Result, leaf: Leaf | None
         for name, value in (facts.outcome or {}).items():
             result.facts.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
         result.lines = [*told_reasons(facts, arguments.lang)]
+        if facts.act == SHEET:
+            result.lines.append(word_of(facts.party, arguments.lang))
 
 
 def pack(arguments: argparse.Namespace, result: Result) -> Result:

@@ -160,6 +160,7 @@ def test_a_receipt_of_a_sheet_is_held_against_that_of_its_history(
     assert told[0] == 0
     assert NO_HISTORY not in [one["what"] for one in of(told, "unchecked")]
     assert "sheets of attested histories" in [one["what"] for one in of(told, "checked")]
+    assert "this ledger did not decide and cannot prove them" in str(of(told, "text"))
     told = shown.ask(changed, history)
     assert (told[0], [one["code"] for one in of(told, "defect")]) == (1, ["BAD_PROOF"])
     told = shown.ask(first, world.at)

@@ -21,6 +21,7 @@ from verifier.rules.spilled import Spilled
 UNREAD = "sheets of histories that rest on what was withheld, erased or unreadable"
 NOT_WHOLE = "attested histories of which not every sheet is here to be read"
 DIFFER = "the history is not what its sheets give"
+IN_ORDER = "as it must be"
 AGREES, REFUTED, OPEN, WITHDRAWN = "", "refuted", "open", "withdrawn"
 
 
@@ -125,18 +126,14 @@ class Sheets:
     def _compare(self, attested: Attested, there: int) -> None:
         # Step 9.15.
         self.findings.checked["attested histories"] += 1
-        given = totals(self._figures(attested))
-        said = {name: getattr(attested, name) for name in ("rows", "customers", "first", "last")} | {
-            "order": "as it must be"
-        }
-        names = [name for name in said if given[name] != said[name]]
-        if not names:
+        wrong = differences(attested, self._figures(attested))
+        if not wrong:
             self.told.append(TotalsOf(attested, there, AGREES))
             return
-        expected, found = ("; ".join(f"{name} {side[name]}" for name in names) for side in (given, said))
+        expected, found = ("; ".join(f"{name} {row[at]}" for name, row in wrong.items()) for at in (0, 1))
         found = f"{attested.party}: {found}"
         self.told.append(TotalsOf(attested, there, REFUTED, expected, found))
-        place = Place(attested.index, field=", ".join(names))
+        place = Place(attested.index, field=", ".join(wrong))
         self.findings.dispute(Defect(Code.DISPUTED, DIFFER, place, expected, found))
 
     def _figures(self, attested: Attested) -> Iterator[SheetFigures]:
@@ -162,9 +159,17 @@ class SheetFigures(NamedTuple):
     last: int
 
 
+def differences(attested: Attested, sheets: Iterator[SheetFigures]) -> dict[str, tuple[object, object]]:
+    """By name the totals that differ: as the sheets, by position, give them, and as they were said."""
+    given = totals(sheets)
+    said: dict[str, object] = {name: getattr(attested, name) for name in ("rows", "customers", "first", "last")}
+    said["order"] = IN_ORDER
+    return {name: (given[name], said[name]) for name in said if given[name] != said[name]}
+
+
 def totals(sheets: Iterator[SheetFigures]) -> dict[str, object]:
     """What all sheets of a history, by position, come to; `order`: whether those of each customer stand as they must."""
-    seen, before, rows, customers, order = Spilled(), None, 0, 0, "as it must be"
+    seen, before, rows, customers, order = Spilled(), None, 0, 0, IN_ORDER
     first, last = 0, 0
     for position, one in enumerate(sheets):
         rows += one.rows
@@ -178,10 +183,10 @@ def totals(sheets: Iterator[SheetFigures]) -> dict[str, object]:
             customers += not known
             fits = fits and not known
             seen.put(one.subject, "")
-        if not fits and order == "as it must be":
+        if not fits and order == IN_ORDER:
             order = f"wrong at position {position}"
         before = one
-    if before is not None and before.part != before.parts - 1 and order == "as it must be":
+    if before is not None and before.part != before.parts - 1 and order == IN_ORDER:
         order = "wrong at its end"
     seen.close()
     return {"rows": rows, "customers": customers, "first": first, "last": last, "order": order}

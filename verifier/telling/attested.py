@@ -33,6 +33,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Attested history: {} rows from before this log, their holder's word. This ledger neither decided nor proves them.",
         "声明的历史记录：早于本日志的 {} 行，仅为提供方的陈述；本账本未作判定，亦不能证明。",
     ),
+    "sheet": (
+        "Its rows are {party}'s own records of before: it attests them; this ledger did not decide and cannot prove them.",
+        "其中各行为 {party} 此前自有的记录，由其声明；本账本未作判定，亦不能证明。",
+    ),
     "none": ("The bundle shows no attested history.", "审计包中未见声明的历史记录。"),
     "source": ("These are the files of the source.", "所给文件即为其来源文件。"),
     "not source": (
@@ -86,6 +90,11 @@ def reserved(told: Iterable[TotalsOf], language: str) -> str:
     """The sentence that keeps attested rows apart from what the log decided; empty if there are none."""
     rows = sum(one.attested.rows for one in told if one.state != WITHDRAWN)
     return _WORDS["attested"][LANGUAGES.index(language)].format(f"{rows:,}") if rows else ""
+
+
+def word_of(party: str, language: str) -> str:
+    """Whose word the rows of a sheet are."""
+    return _WORDS["sheet"][LANGUAGES.index(language)].format(party=party)
 
 
 def members_of(one: TotalsOf) -> dict[str, Any]:
