@@ -212,7 +212,7 @@ def test_rows_after_the_beginning_of_a_customers_own_record_are_found_before_any
         (HEADING.encode() + b'"' + b"x\n" * 20_000, "line"),
     ],
 )
-def test_what_is_no_table_is_refused_with_its_line(content: bytes, where: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_refused_with_its_line(content: bytes, where: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
     with pytest.raises(InvalidInput) as caught:

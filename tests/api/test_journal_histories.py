@@ -190,7 +190,7 @@ def test_an_export_that_is_not_whole_is_refused(folder: Path, mapping: Path) -> 
         read(folder, mapping)
 
 
-def test_what_the_mapping_does_not_foresee_is_named_and_never_quoted(folder: Path, mapping: Path) -> None:
+def test_a_value_beyond_the_mapping_is_named_and_never_quoted(folder: Path, mapping: Path) -> None:
     made = Journal()
     made.commit(
         ("Consents", "doc1", 0, consent("SECRET-STATE")), ("Consents", "doc2", 0, consent("GRANTED", customer={}))

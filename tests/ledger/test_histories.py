@@ -188,7 +188,7 @@ LONG = [row(record=number, note="x" * 150) for number in range(1, 40)]
         {"path": [b64u(bytes(32))] * 64},
     ],
 )
-def test_what_is_no_sheet(changes: dict[str, Any]) -> None:
+def test_a_sheet_of_another_form_is_refused(changes: dict[str, Any]) -> None:
     parse_payload(payload("history.sheet", BANK, NOW, **SHEET))
     with pytest.raises(BadStatement):
         parse_payload(payload("history.sheet", BANK, NOW, **(SHEET | changes)))
@@ -225,7 +225,7 @@ QLDB = {
         {"source": QLDB | {"redacted": 13}},
     ],
 )
-def test_what_is_no_attestation(changes: dict[str, Any]) -> None:
+def test_an_attestation_of_another_form_is_refused(changes: dict[str, Any]) -> None:
     honest = told().attest
     for source in (honest["source"], QLDB):
         parse_payload(payload("history.attest", BANK, NOW, **(honest | {"source": source})))

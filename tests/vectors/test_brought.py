@@ -17,7 +17,7 @@ GIVEN = read("histories")
 
 
 @pytest.mark.parametrize("case", GIVEN["attests"], ids=lambda case: case["name"])
-def test_what_is_an_attested_history(case: Json) -> None:
+def test_an_attested_history_is_one_or_none(case: Json) -> None:
     if case["accept"]:
         assert isinstance(parse_payload(case["attest"].encode()), HistoryAttest)
     else:
@@ -26,7 +26,7 @@ def test_what_is_an_attested_history(case: Json) -> None:
 
 
 @pytest.mark.parametrize("case", GIVEN["sheets"], ids=lambda case: case["name"])
-def test_which_sheets_it_may_have(case: Json) -> None:
+def test_a_history_may_have_this_sheet_or_not(case: Json) -> None:
     attest = parse_payload(case["attest"].encode())
     assert isinstance(attest, HistoryAttest)
     known = AttestedHistories().after_declaration(attest.iss, attest, case["at"], attest.iat * 1000)

@@ -82,7 +82,7 @@ def test_the_table_the_proof_and_the_receipts_are_hers_alone(brought: Site, tmp_
     assert verifier(["completeness", str(tmp_path / "proof.json"), "--policy", str(tmp_path / "policy")]) == 0
 
 
-def test_what_the_bank_took_back_is_told_as_taken_back(brought: Site) -> None:
+def test_a_history_that_the_bank_took_back_is_told_as_taken_back(brought: Site) -> None:
     say(brought, "history.withdraw", history="before-2020", reason="wrong-columns")
     with brought.client() as client:
         assert "took this back" in client.get("/my/earlier").text
