@@ -141,7 +141,6 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     operator_keys = read_key_set(settings.operator_jwks_file)
     once = Once(settings.token_store_url)
     issuer = settings.base_url
-
     registry = ledger.registry_now  # a token dies in the commit that ends it, on every front
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
