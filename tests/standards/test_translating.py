@@ -72,7 +72,10 @@ def test_the_mapping_has_the_words_of_the_adapters() -> None:
     maps = mapping().maps
     assert maps["uk-permissions"] == words("uk").permissions
     known = {**maps["berlin-access"], **maps["berlin-additional"]}
-    assert {name: codes for name, codes in known.items() if codes} == words("berlin").permissions
+    told = words("berlin").permissions
+    assert {name: codes for name, codes in known.items() if codes} == {
+        name: codes for name, codes in told.items() if not name.startswith("v2.")
+    }, "the words of 1.3"
     assert maps["berlin-scope"]["allAccountsWithOwnerName"] == words("berlin").permissions["ownerName"]
     assert set(mapping().standards["uk-ob"]) == {*words("uk").versions}
 
