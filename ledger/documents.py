@@ -43,6 +43,8 @@ from ledger.orders import (
     HoldPlaced,
     ModelActivated,
     OrderDocument,
+    RemitEnded,
+    RemitGranted,
     ReportDefined,
     ReportIssued,
     ScoringActivated,
@@ -363,7 +365,7 @@ def document_chain(document: Document) -> bytes:
             return set_chain()
         case HeadsCommitted():
             return heads_chain()
-        case FreezeOrdered() | FreezeLifted() | HoldPlaced() | HoldLifted():
+        case FreezeOrdered() | FreezeLifted() | HoldPlaced() | HoldLifted() | RemitGranted() | RemitEnded():
             return supervision_chain()
         case ScoringActivated() | ModelActivated() | AlertRaised():
             return risk_chain()

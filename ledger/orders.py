@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from typing_extensions import override
 
 from ledger.entries.fields import Bytes32, Code, Count, ParticipantId, Seconds, require_sorted_unique
 from ledger.entries.scope import Scope
@@ -46,11 +47,12 @@ Rule = Literal[
     "after-end",
     "model",
     "late-notice",
+    "no-notice",
 ]
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 """What can raise an alert, in the order of docs/spec/risk.md."""
-SCORING: Final = 2
-"""The newest set of rules (docs/spec/risk.md): all of RULES. Under 1 there is no `late-notice`."""
+SCORING: Final = 3
+"""The newest set of rules (docs/spec/risk.md): all of RULES. 2 has no `no-notice`, 1 no `late-notice` either."""
 
 
 class Order(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,10 +111,29 @@ class HoldLifted(Approved, frozen=True, kw_only=True, tag_field="type", tag="hol
     reason: Code
 
 
-class ScoringActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="scoring.activated"):
-    """From the next entry onwards alerts are due (1, 2: which rules; SCORING is the newest), or none are (0)."""
+class RemitGranted(Approved, frozen=True, kw_only=True, tag_field="type", tag="remit.granted"):
+    """A regulator is there for these, too: for holders, for recipients, or for parties of whichever side (a jurisdiction)."""
 
-    scoring: Annotated[int, Meta(ge=0, le=2)]
+    regulator: ParticipantId
+    to: Literal["holder", "party", "recipient"]
+    names: Annotated[tuple[ParticipantId, ...], Meta(min_length=1, max_length=32)]
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_sorted_unique("names", self.names)
+
+
+class RemitEnded(Approved, frozen=True, kw_only=True, tag_field="type", tag="remit.ended"):
+    """A regulator is there for all again, until something is granted to it anew."""
+
+    regulator: ParticipantId
+
+
+class ScoringActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="scoring.activated"):
+    """From the next entry onwards alerts are due (1, 2, 3: which rules; SCORING is the newest), or none are (0)."""
+
+    scoring: Annotated[int, Meta(ge=0, le=3)]
 
 
 class ModelActivated(Approved, frozen=True, kw_only=True, tag_field="type", tag="model.activated"):
@@ -225,6 +246,8 @@ SupervisionDocument = (
     | FreezeLifted
     | HoldPlaced
     | HoldLifted
+    | RemitGranted
+    | RemitEnded
     | ScoringActivated
     | ModelActivated
     | AlertRaised

@@ -29,7 +29,7 @@ from ledger.entries.declarations import (
     RiskBlock,
     RiskUnblock,
 )
-from ledger.entries.scope import Scope
+from ledger.entries.scope import Bounds, Scope
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.orders import (
     AlertRaised,
@@ -38,6 +38,8 @@ from ledger.orders import (
     HoldLifted,
     HoldPlaced,
     ModelActivated,
+    RemitEnded,
+    RemitGranted,
     ReportDefined,
     ReportIssued,
     ScoringActivated,
@@ -154,6 +156,8 @@ class Supervision:
     """By the alert's index, then by participant: the last decision of each."""
     incidents: Mapping[Named, Incident] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    remits: Mapping[str, Bounds] = field(default_factory=dict)
+    """By regulator: what it may order about; one that has none is there for all."""
     models: Mapping[str, ModelActivated] = field(default_factory=dict)
     scoring: int = 0
     reports: Mapping[str, ReportDefined] = field(default_factory=dict)
@@ -307,6 +311,13 @@ class Supervision:
                 if known is None or known.lifted_at is not None:
                     raise NotFound("there is no such hold that was not lifted", member="hold")
                 return replace(self, holds=_with(self.holds, document.hold, Hold(known.says, known.index, index)))
+            case RemitGranted():
+                return self._granted(document)
+            case RemitEnded():
+                if document.regulator not in self.remits:
+                    raise NotFound("this regulator has no remit in this log: it is there for all", member="regulator")
+                left = {name: remit for name, remit in self.remits.items() if name != document.regulator}
+                return replace(self, remits=MappingProxyType(left))
             case ScoringActivated():
                 return replace(self, scoring=document.scoring)
             case ModelActivated():
@@ -330,6 +341,15 @@ class Supervision:
                         member="to_index",
                     )
                 return self
+
+    def _granted(self, document: RemitGranted) -> Supervision:
+        known, more = self.remits.get(document.regulator, Bounds()), frozenset(document.names)
+        wider = Bounds(
+            known.holders | (more if document.to == "holder" else frozenset()),
+            known.recipients | (more if document.to == "recipient" else frozenset()),
+            known.within | (more if document.to == "party" else frozenset()),
+        )
+        return replace(self, remits=_with(self.remits, document.regulator, wider))
 
     def _alerted(self, document: AlertRaised, index: int, time: int) -> Supervision:
         """Alerts that are older than any block may last are dropped with the first that comes after."""

@@ -23,7 +23,6 @@ from typing import Any
 import cbor2
 import msgspec
 
-import migrations
 from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
 from ledger.canonical import b64u, encode, unb64u
@@ -34,6 +33,7 @@ from ledger.entries.terms import Terms
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.planning.commands import Recorded, RecordIndexHead
+from tests.databases import migrated
 from tests.keys import KeyPair
 
 DAY = 86_400
@@ -326,7 +326,7 @@ def running_ledger(
     """A new log in an empty database, running; stopped at the end."""
     config = node_config(database_url, folder)
     make_keys(config, origin)
-    migrations.upgrade(database_url)
+    migrated(database_url)
     create_log(config, clock=clock)
     ledger = open_ledger(config, clock=clock)
     ledger.start()

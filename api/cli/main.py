@@ -47,6 +47,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     "hold": CommandPlace(
         "api.cli.supervision", "holds", "Holds: consents whose records must not be erased.", group=True
     ),
+    "remit": CommandPlace("api.cli.remits", "remits", "What each regulator is there for, on record.", group=True),
     "config": CommandPlace(
         "api.cli.configuring", "configurations", "Settings in force, and where each comes from.", group=True
     ),
@@ -99,6 +100,12 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
         "api.cli.datamaps",
         "datamaps",
         "Which fields a holder gives out: by what permission, how grave, how masked.",
+        group=True,
+    ),
+    "history": CommandPlace(
+        "api.cli.histories",
+        "histories",
+        "History from before the log, attested by a holder and decided by nobody here.",
         group=True,
     ),
     "partner": CommandPlace(

@@ -1,4 +1,4 @@
-"""What should be noticed: five things that are wrong, planted, and the alerts about them (docs/risk.md)."""
+"""What should be noticed: six things that are wrong, planted, and the alerts about them (docs/risk.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ledger.entries.leaf import consent_chain
 
 STEPS: Final = SCRAPED_TIMES + 3
 WITHIN_SECONDS: Final = 30.0
-PLANTED: Final = ("rate", "woken", "legs-differ", "after-end", "late-notice")
+PLANTED: Final = ("rate", "woken", "legs-differ", "after-end", "late-notice", "no-notice")
 """The rules that must notice."""
 
 
@@ -39,7 +39,8 @@ class Noticed:
 
 
 async def plant(cast: Cast, past: Past, living: DemoConnection, tick: Tick) -> Noticed:
-    """A scraping, a consent that is woken, a bank that tells other figures, reads after a withdrawal whose notice is late."""
+    """A scraping, a consent that is woken, a bank that tells other figures, reads after a withdrawal whose notice is late; and
+    one whose notice never comes, which the past has planted: its alert is raised at the first entry of the day."""
     purse, books, loans = (recipient.client for recipient in cast.recipients)
     noticed = Noticed(SystemClock().now())
     begun = time.perf_counter()
@@ -70,14 +71,19 @@ async def plant(cast: Cast, past: Past, living: DemoConnection, tick: Tick) -> N
     await purse.ask(f"/consents/{past.ended.consent_id}/acknowledge", late)
     tick()
     await _until(noticed, begun, purse, "late-notice", purse.participant)
+    await _until(noticed, time.perf_counter(), books, "no-notice", books.participant, since=0)
     return noticed
 
 
-async def _until(noticed: Noticed, begun: float, client: LedgerClient, rule: str, about: str) -> None:
-    """The party looks into its own queue until the alert that concerns it is there, raised since the demo began."""
+async def _until(
+    noticed: Noticed, begun: float, client: LedgerClient, rule: str, about: str, *, since: int | None = None
+) -> None:
+    """The party looks into its own queue until the alert that concerns it is there, raised since then (ms; absent: since the
+    demo began to plant)."""
+    oldest = noticed.since if since is None else since
     while time.perf_counter() - begun < WITHIN_SECONDS:
         told: Any = await client.read("/supervision/alerts", {"limit": 50})
-        new = [one for one in told["alerts"] if one["time"] >= noticed.since]
+        new = [one for one in told["alerts"] if one["time"] >= oldest]
         if any((one["rule"], one["about"]["id"]) == (rule, about) for one in new):
             noticed.seconds[rule] = time.perf_counter() - begun
             return

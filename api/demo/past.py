@@ -39,6 +39,9 @@ WORKING_DAYS: Final = (6, 5, 4, 3, 2)
 WORKING_HOURS: Final = range(8, 19)
 SCRAPED_TIMES: Final = 10
 """How often a scraping recipient reads each of its consents, in as many batches."""
+SILENT_DAY: Final = 4
+"""How many days ago, late in the evening, a consent ended of which its recipient never takes note. Three days later the past
+is over and the demo has not begun: its first entry names the recipient."""
 BAD_DAY: Final = 2
 """How many days ago things went wrong that a report counts."""
 REPORT: Final = "went-wrong"
@@ -120,10 +123,11 @@ def live_before(
     usual = {recipient: [told.agreed(recipient) for _ in range(USUAL)] for recipient in recipients}
     told.sign_through(PROVIDER, usual[recipients[0]][:SIGNED_THROUGH])
     hours = [(day, hour) for day in WORKING_DAYS for hour in WORKING_HOURS]
-    for day, hour in hours[: max(8, len(hours) * customers // 200)]:
-        clock.go_to(day, hour)
-        for recipient in recipients:
-            told.read(recipient, usual[recipient])
+    busy = hours[: max(8, len(hours) * customers // 200)]
+    told.work(usual, [(day, hour) for day, hour in busy if day >= SILENT_DAY])
+    clock.go_to(SILENT_DAY, 22)
+    told.stopped(recipients[1])
+    told.work(usual, [(day, hour) for day, hour in busy if day < SILENT_DAY])
     clock.go_to(BAD_DAY, 20)
     alerts = _go_wrong(ledger, told, recipients, usual, woken, stopped)
     clock.go_to(1, 0)
@@ -224,6 +228,13 @@ class _Teller:
             expires_at=self._clock.now() // 1000 + 180 * DAY // 1000,
             frequency_per_day=0,
         )
+
+    def work(self, usual: Mapping[str, list[DemoConnection]], hours: list[tuple[int, int]]) -> None:
+        """Each recipient reads what it usually reads, at each of these hours."""
+        for day, hour in hours:
+            self._clock.go_to(day, hour)
+            for recipient, connections in usual.items():
+                self.read(recipient, connections)
 
     def stopped(self, recipient: str) -> tuple[DemoConnection, int]:
         """A consent that its customer ended at once, and the entry that says so."""

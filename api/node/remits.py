@@ -1,18 +1,22 @@
-"""What each regulator is there for, as a file of the operator's says (docs/supervision.md, «Several regulators»)."""
+"""What each regulator is there for, as the log or else a file of the operator's says (docs/supervision.md, «Several
+regulators»)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from ledger.documents import document_of
 from ledger.entries.acts import Act, AssessmentRequire, FreezeOrder
 from ledger.entries.fields import Country, ParticipantId
 from ledger.entries.payload import acting_for
+from ledger.entries.scope import Bounds
 from ledger.errors import InvalidInput, NotFound
+from ledger.orders import RemitEnded, RemitGranted
 from ledger.participants import Registry
 from ledger.planning.declared import is_about_itself
 from ledger.queries.alerts import Seat
@@ -20,6 +24,8 @@ from ledger.queries.remit import Remit
 
 LIMIT: Final = 1 << 20
 """Bytes of the file."""
+NAMES: Final = 6
+"""Participants in one document: so many fit a leaf, however long they are."""
 
 
 class _Stored(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +69,15 @@ def _remit(path: Path, name: str, one: _Stored, known: Mapping[str, frozenset[st
 
 def remit_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -> Remit:
     """What this participant may see as a regulator. An auditor, who reads the whole log, sees all."""
-    return Remit() if registry.has_role(participant, "auditor") else remits.get(participant, Remit())
+    return Remit() if registry.has_role(participant, "auditor") else told_remit(remits, registry, participant)
+
+
+def told_remit(remits: Mapping[str, Remit], registry: Registry, regulator: str) -> Remit:
+    """What the log says that a regulator is there for; where it says nothing, what the file says."""
+    bounds = registry.supervision.remits.get(regulator)
+    if bounds is None:
+        return remits.get(regulator, Remit())
+    return Remit(bounds.holders, bounds.recipients, bounds.within)
 
 
 def check_order(remits: Mapping[str, Remit], registry: Registry, says: Act) -> None:
@@ -72,7 +86,7 @@ def check_order(remits: Mapping[str, Remit], registry: Registry, says: Act) -> N
         return
     principal = acting_for(says.iss, says.on_behalf_of)
     if not (isinstance(says, FreezeOrder) and is_about_itself(says, principal, registry)):
-        remits.get(principal, Remit()).check_order(says.scope)
+        told_remit(remits, registry, principal).check_order(says.scope)
 
 
 def seat_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -> Seat | None:
@@ -84,3 +98,41 @@ def seat_of(remits: Mapping[str, Remit], registry: Registry, participant: str) -
     if "holder" in roles:
         return Seat(participant, "holder")
     return Seat(participant, "recipient") if "recipient" in roles else None
+
+
+def remit_documents(
+    regulator: str, wanted: Bounds, known: Bounds | None, approved_by: tuple[str, str]
+) -> list[dict[str, Any]]:
+    """The documents that lead from what the log says of a regulator to what is wanted: what is missing is granted; what is
+    too much is ended with all the rest, and granted anew in the same breath."""
+    if wanted == (known or Bounds()):
+        return []
+    found, granted = [], known or Bounds()
+    if not _is_wider(wanted, granted):
+        found.append(document_of(RemitEnded, approved_by=approved_by, regulator=regulator))
+        granted = Bounds()
+    for to, names in (
+        ("holder", wanted.holders - granted.holders),
+        ("party", wanted.within - granted.within),
+        ("recipient", wanted.recipients - granted.recipients),
+    ):
+        some = sorted(names)
+        found += [
+            document_of(
+                RemitGranted,
+                approved_by=approved_by,
+                regulator=regulator,
+                to=to,  # type: ignore[arg-type]  # one of its three
+                names=tuple(some[first : first + NAMES]),
+            )
+            for first in range(0, len(some), NAMES)
+        ]
+    return found
+
+
+def _is_wider(wanted: Bounds, granted: Bounds) -> bool:
+    return (
+        wanted.holders >= granted.holders
+        and wanted.recipients >= granted.recipients
+        and wanted.within >= granted.within
+    )

@@ -11,6 +11,7 @@ from ledger.entries.acts import (
     AccessRequest,
     Act,
     AlertDecide,
+    AssessmentRequire,
     ConsentAcknowledge,
     FreezeOrder,
     SubjectAnswer,
@@ -31,6 +32,8 @@ _DECLARERS: Final[dict[str, tuple[str, ...]]] = {
     "assessment.require": ("regulator",),
     "case.hand_over": ("regulator",),
     "case.receive": ("regulator",),
+    "history.attest": ("holder",),
+    "history.sheet": ("holder",),
     "incident.open": ("holder", "recipient", "regulator", "technology-provider"),
     "map.publish": ("holder",),
     "purpose.define": ("regulator",),
@@ -46,18 +49,30 @@ _NO_LONGER_ASSERTED: Final = frozenset({"REGION_NOT_CONSENTED", "RISK_BLOCKED"})
 
 
 def check_declarer(says: Act, principal: str, registry: Registry) -> None:
-    """The principal of a declaration has a role for it. Raises NotPermitted."""
+    """The principal of a declaration has a role for it, and a regulator is there for what it orders. Raises NotPermitted."""
     if isinstance(says, FreezeOrder):
-        if not is_about_itself(says, principal, registry) and not registry.has_role(principal, "regulator"):
+        if is_about_itself(says, principal, registry):
+            return
+        if not registry.has_role(principal, "regulator"):
             raise NotPermitted(
                 f"{principal!r} may freeze what it holds or receives itself (scope.holder, scope.recipient); more than "
                 "that is for a regulator",
                 member="scope",
             )
+        _check_remit(says, principal, registry)
         return
     roles = _DECLARERS.get(says.act)
     if roles is not None and not any(registry.has_role(principal, role) for role in roles):
         raise NotPermitted(f"{says.act} needs one of the roles {', '.join(roles)}, which {principal!r} does not have")
+    if isinstance(says, AssessmentRequire):
+        _check_remit(says, principal, registry)
+
+
+def _check_remit(says: FreezeOrder | AssessmentRequire, regulator: str, registry: Registry) -> None:
+    """What the log says that it is there for. Raises NotPermitted."""
+    remit = registry.supervision.remits.get(regulator)
+    if remit is not None:
+        remit.check_order(says.scope)
 
 
 def is_about_itself(says: FreezeOrder, principal: str, registry: Registry) -> bool:

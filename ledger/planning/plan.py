@@ -26,6 +26,7 @@ from ledger.entries.acts import (
     ConsentAuthorise,
     ConsentSupersede,
     Declaration,
+    HistorySheet,
     SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
@@ -39,6 +40,7 @@ from ledger.entries.leaf import (
     Kind,
     consent_chain,
     declaration_chain,
+    history_chain,
     subject_chain,
 )
 from ledger.entries.payload import acting_for
@@ -179,6 +181,8 @@ class _Planner:
                 self._enrolment(payload, statement)
             case SubjectFeedback() | SubjectAnswer():
                 self._feedback(payload, statement)
+            case HistorySheet():
+                self._sheet(payload, statement)
             case ConsentAcknowledge():
                 self._acknowledge(payload, statement)
             case _ if isinstance(payload, Declaration):
@@ -232,6 +236,13 @@ class _Planner:
         self.writer.append(Kind.SUBJECT, chain, Evidence(act=payload.act, statements=(statement.text,)), statement)
         closed = isinstance(payload, SubjectAnswer) and payload.state == "closed"
         self.world.feedback.setdefault(chain, {})[payload.number] = closed
+
+    def _sheet(self, payload: HistorySheet, statement: Statement) -> None:
+        holder, subject = acting_for(payload.iss, payload.on_behalf_of), payload.sheet.subject
+        began = self.world.began.get(subject_chain(holder, subject))
+        self.world.registry.histories.require_sheet(payload, began)
+        evidence = Evidence(act=payload.act, statements=(statement.text,))
+        self.writer.append(Kind.SUBJECT, history_chain(holder, subject), evidence, statement)
 
     def _acknowledge(self, payload: ConsentAcknowledge, statement: Statement) -> None:
         consent = check_acknowledgement(payload, self.world.consents.get(payload.consent_id), self.world)

@@ -5,36 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET, Struct
 from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ledger.entries.leaf import declaration_chain
-from ledger.entries.scope import Scope
-from ledger.errors import NotPermitted
+from ledger.entries.scope import Bounds
 from ledger.storage.tables import consents, entries
 
 Dims = Mapping[str, Sequence[str]]
 PAGE: Final = 500
 
 
-class Remit(Struct, frozen=True, forbid_unknown_fields=True):
-    """Consents of these holders, with these recipients, of which a party is among `within` (the participants of its
-    jurisdictions). What names nobody leaves nobody out."""
-
-    holders: frozenset[str] = frozenset()
-    recipients: frozenset[str] = frozenset()
-    within: frozenset[str] = frozenset()
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether anything is outside it."""
-        return bool(self.holders or self.recipients or self.within)
-
-    @property
-    def named(self) -> frozenset[str]:
-        """The participants that it names."""
-        return self.holders | self.recipients | self.within
+class Remit(Bounds, frozen=True, forbid_unknown_fields=True):
+    """The consents within its bounds, to see and to order about."""
 
     def covers(self, dims: Dims) -> bool:
         """Whether something with these dimensions is theirs to see."""
@@ -65,26 +48,6 @@ class Remit(Struct, frozen=True, forbid_unknown_fields=True):
                 return False
         both = isinstance(holder, str) and isinstance(recipient, str)
         return not (self.within and both and self.within.isdisjoint((str(holder), str(recipient))))
-
-    def check_order(self, scope: Scope) -> None:
-        """No consent outside it can match this scope. Raises NotPermitted, which says what the scope must name."""
-        named = {one for one in (scope.holder, scope.recipient) if one is not UNSET}
-        for mine, member, value in (
-            (self.holders, "holder", scope.holder),
-            (self.recipients, "recipient", scope.recipient),
-        ):
-            if mine and value not in mine:
-                raise NotPermitted(
-                    f"this regulator is there for some {member}s only: the scope of its order names one of them as "
-                    f"`{member}`",
-                    member="scope",
-                )
-        if self.within and self.within.isdisjoint(named):
-            raise NotPermitted(
-                "this regulator is there for some jurisdictions only: the scope of its order names as `holder` or as "
-                "`recipient` a participant that the operator counts among them",
-                member="scope",
-            )
 
     def consents(self) -> ColumnElement[bool]:
         """The condition on rows of consents."""

@@ -19,10 +19,12 @@ from ledger.queries.sight import Sight
 from ledger.scoring.keeping import kept, read_kept
 from ledger.scoring.model import Model
 from ledger.scoring.rules import Scorer
-from ledger.scoring.seen import Raised
+from ledger.scoring.seen import Raised, Seen, SeenLeaf
 from ledger.storage.log import LogStore
 from ledger.storage.operator import document_of_row
+from ledger.storage.standing import leaf_time_of
 from ledger.storage.tables import entries, log_head
+from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
 log = logging.getLogger(__name__)
@@ -50,15 +52,16 @@ class ScoringShelf(Protocol):
 
 
 class AlertPlace(NamedTuple):
-    """The place of an alert among all: the entry it is about, the place of its rule."""
+    """The place of an alert among all: the entry it is about, the place of its rule, whom it is about (UTF-8)."""
 
     at_index: int
     rule: int
+    about: bytes = b""
 
 
 def place_of(alert: Raised) -> AlertPlace:
     """Alerts are recorded in this order, each once."""
-    return AlertPlace(alert.at_index, RULES.index(alert.rule))
+    return AlertPlace(alert.at_index, RULES.index(alert.rule), alert.about.encode())
 
 
 class AlertReader:
@@ -177,24 +180,37 @@ class AlertReader:
         return state.size
 
     def _page(self, connection: Connection, first: int, end: int) -> int:
-        """Read these entries, or those up to one that puts scoring in force; the next to be read. While it is not in force only
-        the chain of alerts is looked at."""
-        scoring = self._scorer is not None
-        wanted = entries.c.chain == risk_chain()
+        """Read these entries, or those up to one that activates scoring or ends it; the next to be read.
+
+        While it is not in force only the chain of alerts is looked at; from scoring 3 on every leaf is, since at any of them an
+        end can fall due that nobody took note of."""
+        alerts = risk_chain()
+        wanted = entries.c.chain == alerts
         query = select(entries).where(entries.c.idx >= first, entries.c.idx < end)
-        query = query.where(or_(entries.c.kind == Kind.CONSENT.value, wanted) if scoring else wanted)
+        if self._scorer is None:
+            query = query.where(wanted)
+        elif self._scorer.scoring < 3:
+            query = query.where(or_(entries.c.kind == Kind.CONSENT.value, wanted))
         rows = connection.execute(query.order_by(entries.c.idx)).all()
         ciphers = self._keystore.existing({row.chain for row in rows if row.kind == Kind.CONSENT.value})
         for row in rows:
-            if row.kind == Kind.OPERATOR.value:
-                self._document(document_of_row(row), row.idx)
-                if not scoring and self._scorer is not None:
+            if row.kind == Kind.OPERATOR.value and row.chain == alerts:
+                document = document_of_row(row)
+                self._document(document, row.idx)
+                if document["type"] == "scoring.activated":
                     return int(row.idx) + 1
-            elif self._scorer is not None and row.sealed is not None and row.chain in ciphers:
-                seen = self._sight.see(connection, row, ciphers[row.chain])
-                if seen is not None:
-                    self._found(self._scorer.read(seen))
+            if self._scorer is not None:
+                self._look(connection, row, ciphers, self._scorer)
         return end
+
+    def _look(self, connection: Connection, row: Any, ciphers: Mapping[bytes, Cipher], scorer: Scorer) -> None:
+        seen: Seen | None = None
+        if row.kind == Kind.CONSENT.value and row.sealed is not None and row.chain in ciphers:
+            seen = self._sight.see(connection, row, ciphers[row.chain])
+        if seen is None and scorer.ends.next_due is not None:
+            seen = SeenLeaf(row.idx, leaf_time_of(row))
+        if seen is not None:
+            self._found(scorer.read(seen))
 
     def _found(self, alerts: list[Raised]) -> None:
         self.waiting += [alert for alert in alerts if place_of(alert) > self._recorded]
@@ -259,7 +275,7 @@ def _document(alert: Raised) -> dict[str, Any]:
 
 
 def _recorded(document: Mapping[str, Any]) -> AlertPlace:
-    return AlertPlace(document["at_index"], RULES.index(document["rule"]))
+    return AlertPlace(document["at_index"], RULES.index(document["rule"]), document["about"]["id"].encode())
 
 
 def activated_models(connection: Connection, size: int) -> list[tuple[int, dict[str, Any]]]:

@@ -13,9 +13,10 @@ from ledger.entries.access_acts import AccessLeg
 from ledger.entries.consent_acts import ConsentAmend, ConsentRequest
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence
 from ledger.entries.leaf import NO_HASH
+from ledger.entries.payload import acting_for
 from ledger.entries.terms import Terms
 from ledger.planning.world import ChainHead
-from ledger.scoring.seen import Seen, SeenAccess, SeenForeign, SeenLeg, SeenNotice, SeenRequest
+from ledger.scoring.seen import Seen, SeenAccess, SeenEnd, SeenForeign, SeenLeg, SeenNotice, SeenRequest
 from ledger.storage.standing import events_of, item_of, open_at, recorded_payload, time_of
 from ledger.storage.tables import entries
 from ledger.vault.cipher import Cipher
@@ -56,9 +57,19 @@ class Sight:
             if act == "consent.request":
                 terms = terms_of.terms
                 return SeenRequest(row.idx, time, terms.recipient, terms.purpose.code, len(terms.permissions))
+        if act in ("consent.revoke", "consent.terminate"):
+            return self._end(connection, row, evidence, time, cipher)
         if act == "consent.acknowledge":
             return self._notice(connection, row, evidence, time, cipher)
         return None
+
+    def _end(self, connection: Connection, row: Any, evidence: Evidence, time: int, cipher: Cipher) -> SeenEnd | None:
+        """None if the recipient ended it: it knows."""
+        says: Any = recorded_payload(evidence)
+        recipient = self._parties(connection, row, cipher).recipient
+        if acting_for(says.iss, says.on_behalf_of) == recipient:
+            return None
+        return SeenEnd(row.idx, time, recipient, b64u(bytes(row.chain)))
 
     def _notice(
         self, connection: Connection, row: Any, evidence: Evidence, time: int, cipher: Cipher

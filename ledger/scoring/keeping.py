@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ledger.errors import InvalidInput
-from ledger.scoring.memory import RECENT, ConsentMemory, DayWindow, HourWindow, RecipientMemory
+from ledger.scoring.memory import RECENT, ConsentMemory, DayWindow, Ended, HourWindow, RecipientMemory
 from ledger.scoring.rules import Scorer
 from ledger.scoring.seen import Raised, SeenAccess, SeenLeg
 
@@ -61,6 +61,8 @@ class _Kept(Struct, frozen=True):
     breadths: dict[str, tuple[int, ...]]
     single: tuple[SeenLeg, ...]
     fired: tuple[tuple[str, str, int], ...]
+    ends: tuple[Ended, ...] = ()
+    """Those that wait for a notice, in their order. Absent where they were not kept yet: under scoring 1 and 2 none waits."""
 
 
 class KeptScoring(Struct, frozen=True, kw_only=True):
@@ -94,6 +96,7 @@ def kept(scorer: Scorer, *, begun: int, size: int, end: bytes, waiting: list[Rai
         {purpose: tuple(counts) for purpose, counts in scorer.breadths.items()},
         tuple(scorer.single.values()),
         tuple((rule, about, time) for (rule, about), time in scorer.fired.items()),
+        tuple(scorer.ends),
     )
     state = KeptScoring(begun=begun, scoring=scorer.scoring, size=size, end=end, waiting=tuple(waiting), memory=memory)
     return msgspec.msgpack.encode(state)
@@ -147,5 +150,7 @@ def _scorer(state: KeptScoring) -> Scorer:
     for purpose, counts in memory.breadths.items():
         scorer.breadths[purpose].extend(counts)
     scorer.single.update({leg.basis: leg for leg in memory.single})
+    for end in memory.ends:
+        scorer.ends.wait(end)
     scorer.fired.update({(rule, about): time for rule, about, time in memory.fired})
     return scorer

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-from ledger.scoring.seen import SeenAccess
+from ledger.scoring.seen import DAY_MS, SeenAccess
 
 HOURS: Final = 168
 """A recipient's own history: the hours of a week."""
+UNANSWERED_MS: Final = 3 * DAY_MS
+"""An end falls due then, unless it was taken note of."""
 RECENT: Final = 100
 """Accesses that the model looks at."""
 
@@ -112,3 +115,48 @@ class ConsentMemory:
     last: int = 0
     permissions: frozenset[str] = frozenset()
     acknowledged: bool = False
+
+
+class Ended(NamedTuple):
+    """An end that nobody has taken note of yet: whose it is to do, the consent, and when it ended (ms)."""
+
+    recipient: str
+    consent: str
+    time: int
+
+
+class Ends:
+    """Ends that wait for a notice, in the order of the log: each enters and leaves once, at its notice or when it falls due.
+
+    Memory: those of the last three days (docs/spec/risk.md, «An end that nobody takes note of»). A queue that keeps its order
+    when one leaves out of its middle, and whose front is found at once however many have left.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, Ended] = OrderedDict()
+        self.next_due: int | None = None
+        """When (ms) the first of them falls due; None while none waits."""
+
+    def __iter__(self) -> Iterator[Ended]:
+        return iter(self._waiting.values())
+
+    def wait(self, end: Ended) -> None:
+        """From now on its notice is waited for."""
+        self._waiting[end.consent] = end
+        self._look()
+
+    def answered(self, consent: str) -> None:
+        """The end of this consent was taken note of, if one waits."""
+        if self._waiting.pop(consent, None) is not None:
+            self._look()
+
+    def due(self, time: int) -> Iterator[Ended]:
+        """Those that fall due at this time (ms); they leave."""
+        while self.next_due is not None and self.next_due <= time:
+            _, end = self._waiting.popitem(last=False)
+            self._look()
+            yield end
+
+    def _look(self) -> None:
+        first = next(iter(self._waiting.values()), None)
+        self.next_due = None if first is None else first.time + UNANSWERED_MS

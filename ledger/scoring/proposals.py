@@ -22,7 +22,7 @@ BEFORE: Final[dict[Answer, str]] = {
     "confirmed": "confirmed-before",
     "escalated": "escalated-before",
 }
-FACTS: Final[frozenset[Rule]] = frozenset({"after-end", "late-notice", "legs-differ", "refused"})
+FACTS: Final[frozenset[Rule]] = frozenset({"after-end", "late-notice", "legs-differ", "no-notice", "refused"})
 """Rules whose alert is no matter of degree: something happened that must not."""
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from ledger.orders import RULES, SCORING, Rule
-from ledger.scoring.memory import ConsentMemory, RecipientMemory
+from ledger.scoring.memory import ConsentMemory, Ended, Ends, RecipientMemory
 from ledger.scoring.model import Model
-from ledger.scoring.seen import DAY_MS, HOUR_MS, Raised, Seen, SeenAccess, SeenForeign, SeenLeg, SeenNotice, SeenRequest
+from ledger.scoring.seen import (
+    DAY_MS,
+    HOUR_MS,
+    Raised,
+    Seen,
+    SeenAccess,
+    SeenEnd,
+    SeenForeign,
+    SeenLeaf,
+    SeenLeg,
+    SeenNotice,
+    SeenRequest,
+)
 
-_DAILY: Final = frozenset({"night", "new-permission", "breadth", "unattended", "woken", "after-end", "late-notice"})
+_DAILY: Final = frozenset(
+    {"night", "new-permission", "breadth", "unattended", "woken", "after-end", "late-notice", "no-notice"}
+)
 MONTH_MS: Final = 30 * DAY_MS
 DORMANT_MS: Final = 60 * DAY_MS
 
@@ -37,6 +51,7 @@ class Scorer:
         self.breadths: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=50))
         self.single: dict[int, SeenLeg] = {}
         """By the access: the first leg, until the first of the other side has come."""
+        self.ends = Ends()
         self.fired: dict[tuple[str, str], int] = {}
         self._model: tuple[str, Model] | None = None
 
@@ -53,13 +68,22 @@ class Scorer:
             found = self._refused(self.recipients[seen.signer], seen.signer, refused=True)
         elif isinstance(seen, SeenRequest):
             found = self._request(seen)
+        elif isinstance(seen, SeenLeg):
+            found = self._leg(seen)
         elif isinstance(seen, SeenNotice):
             found = self._notice(seen)
         else:
-            found = self._leg(seen)
+            found = self._end(seen)
+        raised = self._raised(seen, sorted(found, key=lambda each: RULES.index(each.rule)))
+        if self.ends.next_due is not None and self.ends.next_due <= seen.time:
+            # of one recipient the first that falls due fires; alerts of one entry and rule stand in the order of the names
+            raised += sorted(self._raised(seen, self._unanswered(seen)), key=lambda each: each.about.encode())
+        return raised
+
+    def _raised(self, seen: Seen, found: Iterable[_Found]) -> list[Raised]:
         return [
             Raised(seen.index, one.rule, one.kind, one.about, min(1_000, one.score), one.features, one.model)
-            for one in sorted(found, key=lambda each: RULES.index(each.rule))
+            for one in found
             if self._is_new(one, seen.time)
         ]
 
@@ -157,10 +181,20 @@ class Scorer:
     def _notice(self, seen: SeenNotice) -> Iterator[_Found]:
         own = self.consents[seen.consent]
         first, own.acknowledged = not own.acknowledged, True
+        self.ends.answered(seen.consent)
         waited = seen.time - seen.ended_at
         if self.scoring >= 2 and first and waited >= DAY_MS:
             hours = waited // HOUR_MS
             yield _Found("late-notice", "recipient", seen.recipient, 400 + 10 * hours, (hours,))
+
+    def _end(self, seen: SeenEnd | SeenLeaf) -> Iterator[_Found]:
+        if self.scoring >= 3 and isinstance(seen, SeenEnd):
+            self.ends.wait(Ended(seen.recipient, seen.consent, seen.time))
+        yield from ()
+
+    def _unanswered(self, seen: Seen) -> Iterator[_Found]:
+        for end in self.ends.due(seen.time):
+            yield _Found("no-notice", "recipient", end.recipient, 900, ((seen.time - end.time) // HOUR_MS,))
 
     # -- requests and legs ------------------------------------------------------------------------------------------
 

@@ -86,7 +86,25 @@ class SeenNotice:
     """The time (ms) of the entry that ended it."""
 
 
-Seen = SeenAccess | SeenForeign | SeenRequest | SeenLeg | SeenNotice
+@dataclass(frozen=True, slots=True)
+class SeenEnd:
+    """A consent was revoked or terminated, by anyone but its recipient."""
+
+    index: int
+    time: int
+    recipient: str
+    consent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLeaf:
+    """Of any other entry, and of one that cannot be read, the rules see that it is there, and when."""
+
+    index: int
+    time: int
+
+
+Seen = SeenAccess | SeenForeign | SeenRequest | SeenLeg | SeenNotice | SeenEnd | SeenLeaf
 
 
 class Raised(NamedTuple):

@@ -16,7 +16,7 @@ from ledger.consent.state import Consent
 from ledger.engines.engine import driver_for
 from ledger.entries.acts import Act, SubjectEnrol, SubjectUnenrol
 from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
-from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, read_commitment_leaf
+from ledger.entries.leaf import NO_HASH, CommitmentLeaf, open_commitment, parse_leaf, read_commitment_leaf
 from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import BadEncoding, Corrupt, LedgerError
 from ledger.merkle.hashing import leaf_hash
@@ -88,6 +88,19 @@ def _leaf_of(row: Any) -> CommitmentLeaf:
 def time_of(row: Any) -> int:
     """The time (ms) of a stored entry that commits to evidence. Raises Corrupt."""
     return _leaf_of(row).time
+
+
+def leaf_time_of(row: Any) -> int:
+    """The time (ms) of a stored leaf of whatever kind, also of one whose evidence is gone. Raises Corrupt."""
+    if leaf_hash(row.leaf) != row.leaf_hash:
+        raise _changed(row)
+    try:
+        leaf = parse_leaf(row.leaf)
+    except BadEncoding:
+        raise _changed(row) from None
+    if leaf.index != row.idx:
+        raise _changed(row)
+    return leaf.time
 
 
 def _changed(row: Any) -> Corrupt:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import UNSET
 
 from api.http.httpserver import HttpServer, bounded
-from api.node.building import build_node, initialise
+from api.node.building import build_node
 from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
@@ -28,6 +28,7 @@ from api.tokens.keys import TokenSigner
 from api.tokens.scopes import OPERATOR
 from ledger.canonical import b64u, encode, unb64u
 from ledger.documents import Disclosure, document_of
+from tests.api.founding import initialised
 from tests.keys import KeyPair
 from tests.ports import loopback
 from tests.world import ORIGIN, Party, Submission, World
@@ -166,7 +167,7 @@ def running_service(database_url: str, folder: Path, **settings: Any) -> Iterato
     listening = loopback()
     settings = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **settings)
-    initialise(chosen, ORIGIN)
+    initialised(chosen, ORIGIN)
     node = build_node(chosen)
     with (
         serving(create_app(node), listening),

@@ -101,11 +101,11 @@ class Place:
             yield node.ledger
 
 
-def new_log(place: Site, engine: str, *, consents: int = 200, doomed: int = 0) -> Place:
-    """A new log with participants and active consents, made as `consent-ledger init` makes it."""
+def new_log(place: Site, engine: str, *, consents: int = 200, doomed: int = 0, crowd: Crowd | None = None) -> Place:
+    """A new log with participants and active consents, made as `consent-ledger init` makes it. `crowd`: nobody is there yet."""
     state = place.new_folder("state")
-    made = Place(engine, Settings(state_dir=state, database_url=place.database(engine)))
-    initialise(made.settings, ORIGIN)
+    made = Place(engine, Settings(state_dir=state, database_url=place.database(engine)), crowd or Crowd(ORIGIN))
+    initialise(made.settings, made.crowd.origin)
     with made.node() as ledger:
         made.crowd.settle(ledger, consents, doomed=doomed)
     return made

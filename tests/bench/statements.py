@@ -102,7 +102,7 @@ class Crowd:
 
     def settle(self, ledger: Ledger, consents: int, *, doomed: int = 0) -> None:
         """Register both participants and authorise that many consents."""
-        if not ledger.registry.participants.get(HOLDER):
+        if not ledger.registry.participants.get(self.holder.participant):
             ledger.record_documents(*self.holder.documents("holder"), *self.recipient.documents("recipient"))
         requests = [self.request() for _ in range(consents + doomed)]
         _record_all(ledger, (post for _, post in requests))
@@ -136,7 +136,7 @@ class Crowd:
             "grade": 3,
             "history_from": 0,
             "history_to": 0,
-            "holder": HOLDER,
+            "holder": self.holder.participant,
             "language": "en",
             "notice_hash": DIGEST,
             "once": False,

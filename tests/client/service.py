@@ -14,7 +14,7 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.client import LedgerClient, LocalSigner, Patience, Pseudonyms, Trust, make_item, make_terms, request_digest
-from api.node.building import build_node, initialise
+from api.node.building import build_node
 from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
@@ -23,6 +23,7 @@ from ledger.canonical import unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
+from tests.api.founding import initialised
 from tests.ports import free_port, loopback
 from tests.world import ORIGIN
 
@@ -117,7 +118,7 @@ def running_service(
     url = f"http://127.0.0.1:{port}"
     quiet = {"index_interval_ms": 0}  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=port, **(quiet | settings))
-    initialise(chosen, origin, clock=clock)
+    initialised(chosen, origin, clock=clock)
     node = build_node(chosen, clock=clock)
     config = uvicorn.Config(create_app(node), port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)

@@ -54,6 +54,11 @@ class Place:
         path.write_text('{"freeze": {}}')
         return str(path)
 
+    def regulators(self) -> str:
+        path = self.folder / "regulators.json"
+        path.write_text(f'{{"regulators": {{"{self.name("regulator")}": {{"holders": ["bank-b"]}}}}}}')
+        return str(path)
+
     def openapi(self) -> str:
         path = self.folder / "openapi.json"
         path.write_text('{"paths": {}}')
@@ -299,6 +304,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("datamap", "drift"): [Run(lambda place: [place.openapi(), place.draft()], ends=(1,), on_state=False)],  # no map
     ("datamap", "list"): [_own()],
+    ("history", "attest"): [_own("register.csv", "--id", "past", "--title", "Before")],
+    ("history", "show"): [_own()],
+    ("history", "withdraw"): [_own("--id", "past", "--reason", "test")],
     ("tariff", "offer"): [Run(lambda place: [place.jwk(), "--as", str(place.own())], ends=(1,), on_state=False)],
     ("tariff", "accept"): [_own("0")],
     ("tariff", "end"): [_own("0", "--reason", "ended", "--from", "4000000000")],
@@ -348,6 +356,8 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("hold", "lift"): [Run(lambda _: ["never", *OFFICERS, "--reason", "over"], ends=(1,))],
     ("hold", "list"): [Run(lambda _: [])],
+    ("remit", "record"): [Run(lambda place: [place.regulators(), *OFFICERS], ORDERED)],
+    ("remit", "list"): [Run(lambda _: [])],
     ("ruleset", "activate"): [Run(_said("1"), ends=(1,))],  # it never falls
     ("witness", "init"): [
         Run(lambda place: [str(place.folder / "witness"), "--name", "witness.example"], on_state=False)

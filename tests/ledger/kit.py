@@ -19,7 +19,6 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from nacl.signing import SigningKey
 
-import migrations
 from ledger.app import Ledger
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger
 from ledger.canonical import b64u, encode
@@ -28,6 +27,7 @@ from ledger.documents import key_added, registration
 from ledger.entries.keys import jwk_of_ed25519
 from ledger.planning.commands import Recorded, SubmitStatement
 from tests.clocks import NOW, HandClock
+from tests.databases import migrated
 from tests.keys import KeyPair
 from tests.ledger.merkle.reference import ReferenceTree
 
@@ -264,7 +264,7 @@ class Node:
 def found(config: NodeConfig, clock: HandClock, ruleset: int = OPENS_UNDER) -> None:
     """Make the keys, the tables and entry 0 of a new log."""
     make_keys(config, ORIGIN)
-    migrations.upgrade(config.database_url)
+    migrated(config.database_url)
     create_log(config, clock=clock, ruleset=ruleset)
 
 

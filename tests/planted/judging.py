@@ -47,7 +47,7 @@ class Judged:
             "rules": {
                 rule: {"alerts": self.alerts[rule], "before": self.before[rule], "right": self.right[rule]}
                 for rule in RULES
-                if rule != "late-notice"  # these worlds have accesses and no notices
+                if rule not in ("late-notice", "no-notice")  # these worlds have accesses, and no ends or notices
             },
         }
 

@@ -15,7 +15,7 @@ import msgspec
 from jsonschema import Draft202012Validator, FormatChecker
 from sqlalchemy import func, select
 
-from api.node.building import build_node, initialise
+from api.node.building import build_node
 from api.node.settings import Settings
 from api.office.configuration import (
     GatewayFile,
@@ -31,6 +31,7 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.leaf import Kind
 from ledger.planning.commands import Recorded
 from ledger.storage.tables import entries
+from tests.api.founding import initialised
 from tests.api.service import Service, TokenClient, serving
 from tests.keys import KeyPair
 from tests.ports import loopback
@@ -130,7 +131,7 @@ def stage(
     listening = loopback()
     quiet = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **quiet)
-    initialise(chosen, ORIGIN)
+    initialised(chosen, ORIGIN)
     node = build_node(chosen)
     node.start()
     file = make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")

@@ -12,12 +12,13 @@ from typing import Any
 import httpx2
 import msgspec
 
-from api.node.building import build_node, initialise, short_lived
+from api.node.building import build_node, short_lived
 from api.node.settings import Settings
 from api.office.configuration import read_gateway_file, write_gateway_file
 from api.office.gateway import HOLDER_ACTS, RECIPIENT_ACTS, delegate, make_gateway, register_redirect
 from api.server.app import create_app
 from ledger.canonical import unb64u
+from tests.api.founding import initialised
 from tests.api.service import Service, serving
 from tests.ports import loopback
 from tests.standards.versions import official_file
@@ -49,7 +50,7 @@ def served(database_url: str, folder: Path, *, asks_again: bool = False, **setti
     listening = loopback()
     quiet = {"index_interval_ms": 0} | settings  # no entry that the test did not ask for
     chosen = Settings(state_dir=folder, database_url=database_url, port=listening.getsockname()[1], **quiet)
-    initialise(chosen, ORIGIN)
+    initialised(chosen, ORIGIN)
     with short_lived(chosen) as node:
         make_gateway(node.ledger, chosen.gateway_file, GATEWAY, "Gateway")
     for recipient in ("tpp-1", "tpp-2"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.vectors import (
     acts,
+    brought,
     containers,
     damaged,
     damaged_tiles,
@@ -27,7 +28,9 @@ from tests.vectors import (
     told_entries,
     told_keys,
     told_leaves,
+    told_notices,
     told_partners,
+    told_remits,
     told_rules,
     told_sets,
     told_sm2,
@@ -44,6 +47,7 @@ MODULES = (
     damaged,
     damaged_tiles,
     told_leaves,
+    told_notices,
     told_entries,
     told_documents,
     told_rules,
@@ -51,6 +55,7 @@ MODULES = (
     told_declarations,
     told_supervision,
     told_partners,
+    told_remits,
     told_cases,
     told_sm2,
     told_keys,
@@ -82,6 +87,7 @@ def files() -> dict[str, bytes]:
         succession.FILES,
         acts.FILES,
         mapped.FILES,
+        brought.FILES,
         set_proofs.FILES,
         sets.FILES,
     ):

@@ -48,6 +48,7 @@ DECLARED = (
 OPERATOR_CHAINS = {
     "freeze": "operator:supervision",
     "hold": "operator:supervision",
+    "remit": "operator:supervision",
     "alert": "operator:risk",
     "model": "operator:risk",
     "scoring": "operator:risk",

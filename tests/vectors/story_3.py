@@ -300,6 +300,11 @@ def _tell(log: Story3) -> None:
     log.mark("held")
     log.tick().operator("hold.lifted", hold="hold-2", reason="over", **OFFICERS)
     log.tick().operator("erasure", chains=[chain_text(THIRD)], basis="request", **OFFICERS)
+    # What a regulator is there for.
+    log.tick().operator("remit.granted", regulator=REGULATOR, to="holder", names=[HOLDER], **OFFICERS)
+    log.operator("remit.granted", regulator=REGULATOR, to="recipient", names=[RECIPIENT], **OFFICERS)
+    log.freeze(freeze_id="freeze-2", drill=True, scope={"holder": HOLDER, "recipient": RECIPIENT})
+    log.tick().operator("remit.ended", regulator=REGULATOR, **OFFICERS)
     log.head()
 
 

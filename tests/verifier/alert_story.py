@@ -119,6 +119,7 @@ class Story:
         self.deliver(1, rows=5_000)
         self.pass_time(2 * HOUR)
         self.deliver(1, rows=10, got=11)
+        self.stop(self.consents.pop())  # and nobody takes note
         self.pass_time(61 * DAY)
         self.read(self.consents[:1])
         self.read(self.consents[:25] * 2, purpose="other")

@@ -74,6 +74,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "freeze.lifted": {"freeze_id": "f1", "reason": "over"} | APPROVED,
     "hold.placed": {"hold": "h1", "chains": [HASH], "basis": "court", "until": 0} | APPROVED,
     "hold.lifted": {"hold": "h1", "reason": "over"} | APPROVED,
+    "remit.granted": {"names": [HOLDER], "regulator": "authority.example", "to": "holder"} | APPROVED,
+    "remit.ended": {"regulator": "authority.example"} | APPROVED,
     "scoring.activated": {"scoring": 1} | APPROVED,
     "model.activated": {"model": "m1", "hash": HASH, "card_hash": HASH, "from_index": 0, "to_index": 0} | APPROVED,
     "alert.raised": ALERT,

@@ -23,6 +23,7 @@ RULES = {
     "after-end": (11, DAY),
     "model": (12, HOUR),
     "late-notice": (13, DAY),
+    "no-notice": (14, DAY),
 }
 Hit = tuple[str, tuple[str, str], int, list[int]]
 """Rule, (kind, id), score, features."""
@@ -154,16 +155,50 @@ class Scored(Supervised):
     def __init__(self, seed: int = 0, ruleset: int = 3) -> None:
         super().__init__(seed, ruleset)
         self.events: list[Json] = []
-        self.owed: list[Json] = []
+        self._owed: list[Json] = []
+        self._over: list[Json] = []
+        self._passed = 0
         self.model: tuple[str, Json] | None = None
         self.scoring = 0
         self._quiet: dict[tuple[str, str, str], int] = {}
         self._ends: dict[str, int] = {}
         self._moves: dict[str, list[int]] = {}
 
+    @property
+    def owed(self) -> list[Json]:
+        self._settle()
+        return self._owed
+
+    @owed.setter
+    def owed(self, alerts: list[Json]) -> None:
+        self._owed = alerts
+
     def score(self, on: int = 2) -> int:
-        self.events, self._quiet, self.scoring = [], {}, on
-        return self.document("scoring.activated", scoring=on)
+        self._settle()
+        self.events, self._quiet, self.scoring, self._over = [], {}, on, []
+        index = self.document("scoring.activated", scoring=on)
+        self._passed = index + 1
+        return index
+
+    def _append(self, leaf: Json) -> int:
+        self._settle()
+        return super()._append(leaf)
+
+    def _settle(self) -> None:
+        """Rule 14 at the last leaf, which nothing follows yet: every end that it stands 72 hours after, and none before it."""
+        for index in range(self._passed, len(self.entries)):
+            found, now = list[Json](), self.times[index]
+            due = [e for e in self._over if "due" not in e and index > e["index"] and now - e["t"] >= 3 * DAY]
+            for e in due:
+                e["due"] = index
+                told = any(n["what"] == "notice" and n["basis"] == e["index"] for n in self.events)
+                last = self._quiet.get(("no-notice", "recipient", e["R"]))
+                if not told and (last is None or now - last >= DAY):
+                    self._quiet["no-notice", "recipient", e["R"]] = now
+                    alert = {"about": {"id": e["R"], "kind": "recipient"}, "features": [(now - e["t"]) // HOUR]}
+                    found.append({**alert, "at_index": index, "rule": "no-notice", "score": 900})
+            self._owed += sorted(found, key=lambda one: one["about"]["id"].encode())
+        self._passed = len(self.entries)
 
     def submit(self, payload: Json, outcome: Json | None, **more: Any) -> int:
         index = super().submit(payload, outcome, **more)
@@ -178,7 +213,11 @@ class Scored(Supervised):
             state = self.consents[consent]
             if state["status"] in ("REVOKED", "TERMINATED"):
                 event = {"what": "notice", "R": state["terms"]["recipient"], "c": b64u(chain_of(consent))}
-                self._add(index, {**event, "end": self._ends[consent]})
+                self._add(index, {**event, "end": self._ends[consent], "basis": payload["basis"]})
+        if act in ("consent.revoke", "consent.terminate") and self.scoring == 3:
+            recipient = self.consents[consent]["terms"]["recipient"]
+            if payload.get("on_behalf_of", payload["iss"]) != recipient:
+                self._over.append({"index": index, "t": self.time, "R": recipient})
         if act.startswith("consent.") and act != "consent.acknowledge":
             self._moves.setdefault(consent, []).append(index)
             self._ends[consent] = self.time
@@ -226,7 +265,7 @@ class Scored(Supervised):
                 self._quiet[rule, kind, about] = self.time
                 owed = {"about": {"id": about, "kind": kind}, "at_index": index, "features": features, "rule": rule}
                 more = {"model": self.model[0]} if rule == "model" and self.model else {}
-                self.owed.append({**owed, "score": min(1000, score), **more})
+                self._owed.append({**owed, "score": min(1000, score), **more})
 
     def raise_due(self, hide: tuple[str, ...] = (), **changes: Any) -> list[int]:
         """The indexes of the alerts; `changes` are lies about all of them."""

@@ -62,7 +62,9 @@ class Supervised(World):
 
     def document(self, kind: str, **members: Any) -> int:
         first = kind.partition(".")[0]
-        chain = {"freeze": "supervision", "hold": "supervision", "report": "reports"}.get(first, "risk")
+        chain = {"freeze": "supervision", "hold": "supervision", "remit": "supervision", "report": "reports"}.get(
+            first, "risk"
+        )
         self._fold(kind, "", members)
         if kind == "alert.raised":
             self.alerts[len(self.entries)] = {**members, "time": self.time}

@@ -12,6 +12,7 @@ from tests.verifier.alerting import activated, begun, many, model, rate
 from tests.verifier.forge import b64u, encode, sha, write
 from tests.verifier.scored import Scored
 from verifier.cli import main
+from verifier.rules.alerts import UNREAD
 
 Told = tuple[int, list[dict[str, Any]]]
 
@@ -126,3 +127,27 @@ def test_a_resumed_audit_says_what_it_forgot_and_misses_no_alert_that_was_due(
     told = asked(capsys, "bundle", *bundle(world, tmp_path / "c"), "--since", tmp_path / "state")
     assert defects(told) == []
     assert unchecked(told)["alerts whose rules reach back before the kept state"] == 1
+
+
+def test_an_audit_that_goes_on_knows_no_end_of_before_and_judges_those_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, consent = begun()
+    world.score(3)
+    world.revoke(consent)
+    later = world.grant()
+    state = tmp_path / "state"
+    assert asked(capsys, "bundle", *bundle(world, tmp_path / "a"), "--keep", state)[0] == 0
+    world.tick(3 * 86_400_000)
+    world.revoke(later)
+    assert [one["rule"] for one in world.owed] == ["no-notice"]
+    world.raise_due()
+    told = asked(capsys, "bundle", *bundle(world, tmp_path / "b"), "--since", state)
+    assert (told[0], unchecked(told)[UNREAD]) == (0, 1)
+    world.tick(4 * 86_400_000)
+    due = world.index_head()
+    assert [one["at_index"] for one in world.owed] == [due]
+    world.tick(86_400_000)
+    world.index_head()
+    told = asked(capsys, "bundle", *bundle(world, tmp_path / "c"), "--since", state)
+    assert defects(told) == [("INCOMPLETE", due, None)]

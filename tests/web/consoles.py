@@ -13,7 +13,6 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
-import migrations
 from api.client.signing import LocalSigner
 from api.events.endpoints import Endpoints
 from api.events.tokens import EventTokens
@@ -38,6 +37,7 @@ from ledger.entries.leaf import consent_chain
 from ledger.planning.commands import Recorded
 from ledger.queries.events import EventQueries
 from ledger.storage.events import EventStore
+from tests.databases import migrated
 from tests.ports import loopback
 from tests.web.site import Site, csrf_of, join_bank, join_named, serving, site_settings, unescaped, write_people
 from tests.world import DAY, ORIGIN, ConsentInWorld, Party, World, node_config
@@ -140,7 +140,7 @@ def open_consoles(
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
     config = replace(node_config(url, folder), highwater_file=folder / "highwater" / "000")
     make_keys(config, ORIGIN)
-    migrations.upgrade(url)
+    migrated(url)
     create_log(config, clock=clock)
     ledger = open_ledger(config, clock=clock)
     ledger.start()

@@ -1,4 +1,4 @@
-"""Every page of the consoles, in every language and both colour schemes: nothing that axe-core objects to, nothing too wide."""
+"""Every page of the consoles, in every language and all colours: nothing that axe-core objects to, nothing too wide."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from api.web.app import CONSOLES
-from tests.web.accessibility import LANGUAGES, LOOKS, judged
+from tests.web.accessibility import LANGUAGES, LOOKS, Scheme, judged, too_wide
 from tests.web.console_pages import pages_of
 from tests.web.consoles import Consoles
 
@@ -16,65 +16,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_no_page_of_the_consoles_has_a_violation(consoles: Consoles, browser: Browser, look: tuple[str, str]) -> None:
-    (locale, scheme), wrong = look, list[str]()
-    for who, paths in pages_of(consoles).items():
-        context = browser.new_context(
-            locale=locale, color_scheme="dark" if scheme == "dark" else "light", viewport={"width": 390, "height": 844}
-        )
-        page = context.new_page()
-        page.goto(f"{consoles.url}/sign-in/start")
-        page.get_by_role("button", name=who.title()).click()
-        page.wait_for_url("**/console/**")
-        for path in paths:
-            page.goto(consoles.url + path)
-            wrong += judged(page, f"{who} {path}")
-        context.close()
-    assert wrong == []
-
-
-def test_no_page_of_the_consoles_has_a_violation_or_hides_where_one_is_in_forced_colours(
-    consoles: Consoles, browser: Browser
+def test_no_page_of_the_consoles_has_a_violation_or_is_wider_than_a_small_phone_nor_with_letters_twice_as_large(
+    consoles: Consoles, browser: Browser, look: tuple[str, tuple[Scheme, ...]]
 ) -> None:
-    """The reader's own few colours (Windows contrast themes): what is chosen is not told by a ground alone."""
-    wrong: list[str] = []
+    """In light, dark and forced colours; each page is opened once for all that is asked of it."""
+    (locale, schemes), wrong = look, list[str]()
     for who, paths in pages_of(consoles).items():
-        context = browser.new_context(locale="zh-CN", forced_colors="active", viewport={"width": 390, "height": 844})
+        context = browser.new_context(locale=locale, reduced_motion="reduce")
         page = context.new_page()
         page.goto(f"{consoles.url}/sign-in/start")
         page.get_by_role("button", name=who.title()).click()
         page.wait_for_url("**/console/**")
         for path in paths:
-            page.goto(consoles.url + path)
-            wrong += judged(page, f"{who} {path}")
-            for chosen in page.locator(".tabs a[aria-current], nav.main a[aria-current]").all():
-                if chosen.evaluate("one => getComputedStyle(one).borderTopWidth") == "0px":
-                    wrong.append(f"{who} {path}: nothing but colour says what is chosen")
-        context.close()
-    assert wrong == []
-
-
-@pytest.mark.parametrize("locale", sorted(LANGUAGES))
-def test_no_page_of_the_consoles_is_wider_than_a_small_phone_nor_with_letters_twice_as_large(
-    consoles: Consoles, browser: Browser, locale: str
-) -> None:
-    """WCAG 2.2: 1.4.10 (320 pixels) and 1.4.4 (200 %)."""
-    wrong: list[str] = []
-    for who, paths in pages_of(consoles).items():
-        context = browser.new_context(locale=locale, viewport={"width": 320, "height": 640}, reduced_motion="reduce")
-        page = context.new_page()
-        page.goto(f"{consoles.url}/sign-in/start")
-        page.get_by_role("button", name=who.title()).click()
-        page.wait_for_url("**/console/**")
-        for path in paths:
-            page.set_viewport_size({"width": 320, "height": 640})
-            page.goto(consoles.url + path)
-            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            wrong += [f"small: {who} {path}: {over} pixels too wide"] if over > 0 else []
-            page.set_viewport_size({"width": 390, "height": 844})
-            page.evaluate("document.documentElement.style.fontSize = '200%'")
-            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            wrong += [f"twice: {who} {path}: {over} pixels too wide"] if over > 0 else []
+            wrong += too_wide(page, consoles.url + path, f"{who} {path}")
+            wrong += judged(page, f"{who} {path}", schemes)
         context.close()
     assert wrong == []
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from verifier.errors import Code
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf
 from verifier.records.terms import parse_terms
 from verifier.rules.chain_store import Chain, Shelf
-from verifier.rules.consents import Consent
 from verifier.rules.findings import Reporter
 from verifier.rules.firing import NUMBERS, Fired
 from verifier.rules.forest import Forest
+from verifier.rules.notices import RULE, Notices
 from verifier.rules.orders import RULES, Alert, Orders
 from verifier.rules.scorer import Scorer
 
@@ -47,18 +47,20 @@ class Alerts:
             shelf,
             read_model,
         )
-        self.scorer = Scorer()
+        self.scorer, self.notices = Scorer(), Notices(shelf)
         self.watch: Told | None = None
         self.complete = True
         """Whether the entries of consents are shown at all."""
         self._owed: dict[tuple[int, int, str, str], Fired] = {}
-        self._last = (-1, 0)
+        self._last = (-1, 0, "")
 
     # --- entries --------------------------------------------------------------------------------------------
 
     def begin(self, index: int) -> None:
-        """A `scoring.activated`, or a `model.activated`."""
-        self.scorer.begin(index)
+        """A `scoring.activated`."""
+        if self.orders.scoring:
+            self.scorer.begin(index)
+        self.notices.begin(index, self.orders.scoring == 3)
 
     def model(self) -> None:
         """A `model.activated`: its bytes are read from the bundle."""
@@ -68,6 +70,8 @@ class Alerts:
 
     def see(self, index: int, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """An entry of a consent that could be read, before it changes the consent's state."""
+        if self.notices.on:
+            self.notices.see(index, leaf, chain, self.scorer.habits(chain), facts)
         if facts.act == "access.request":
             fired = self.scorer.access(index, leaf, chain, facts)
         elif facts.act in ("access.release", "access.receive"):
@@ -80,13 +84,30 @@ class Alerts:
             fired = self.scorer.request(index, leaf, parse_terms(terms))
         else:
             return
+        self._owe(fired)
+
+    def passed(self, index: int, time: int) -> None:
+        """A leaf that could be read, after everything that it brings about."""
+        if self.notices.on:
+            self._owe(self.notices.passed(index, time))
+
+    def _owe(self, fired: Iterable[Fired]) -> None:
         for one in fired:
             self._owed[one.at_index, one.number, one.kind, one.about] = one
 
-    def miss(self, index: int, time: int, consent: Consent | None) -> None:
-        """An entry that could not be read."""
+    def miss(self, index: int, leaf: Leaf, chain: Chain | None) -> None:
+        """An entry of a consent that could not be read."""
         if self.orders.scoring:
-            self.scorer.miss(index, time, consent)
+            self.scorer.miss(index, leaf.time, None if chain is None else chain.consent)
+        if self.notices.on and chain is not None:
+            self.notices.miss(index, leaf, chain, self.scorer.habits(chain))
+
+    def lose(self, index: int, time: int) -> None:
+        """A leaf that could not be read. `time`: of the last one that could."""
+        if self.orders.scoring:
+            self.scorer.miss(index, time, None)
+        if self.notices.on:
+            self.notices.lose(index)
 
     # --- alerts ---------------------------------------------------------------------------------------------
 
@@ -97,8 +118,9 @@ class Alerts:
             return
         number = NUMBERS[alert.rule]
         owed = self._owed.pop((alert.at_index, number, alert.kind, alert.about), None)
-        place, self._last = self._last, max(self._last, (alert.at_index, number))
-        if (alert.at_index, number) <= place:
+        stands = (alert.at_index, number, alert.about)
+        place, self._last = self._last, max(self._last, stands)
+        if stands <= place:
             expected = f"after entry {place[0]}, rule {RULES[place[1] - 1]}" if place[1] else "an entry"
             self._bad(Code.BAD_CHAIN, "the alert is out of order", expected, _place(alert))
             self._told(alert, UNORDERED)
@@ -112,13 +134,18 @@ class Alerts:
             self._told(alert, GIVEN if expected == found else WRONG)
 
     def _unowed(self, alert: Alert) -> None:
-        chain = self.shelf.get(alert.about.encode()) if alert.kind == "consent" else None
-        if self.scorer.was_unsure(alert.kind, alert.about, alert.rule, alert.at_index, chain):
+        if self._was_unsure(alert):
             self.findings.unchecked[NO_MODEL if alert.rule == "model" and self.scorer.without_model else UNREAD] += 1
             self._told(alert, OPEN)
             return
         self._bad(Code.CONSENT_INVALID, "no rule gives this alert", "none", _place(alert))
         self._told(alert, INVENTED)
+
+    def _was_unsure(self, alert: Alert) -> bool:
+        if alert.rule == RULE:
+            return self.notices.was_unsure(alert.kind, alert.about, alert.at_index)
+        chain = self.shelf.get(alert.about.encode()) if alert.kind == "consent" else None
+        return self.scorer.was_unsure(alert.kind, alert.about, alert.rule, alert.at_index, chain)
 
     def finish(self, time: int) -> None:
         """Those that are due, and not there. `time`: the log's last."""
@@ -151,8 +178,9 @@ class Alerts:
             fired = Fired._make([*one[:6], tuple(one[6]), one[7]])
             self._owed[fired.at_index, fired.number, fired.kind, fired.about] = fired
         if isinstance(last, list):
-            self._last = (int(last[0]), int(last[1]))
+            self._last = (int(last[0]), int(last[1]), str(last[2]))
         self.scorer.epoch, self.scorer.begun = int(str(epoch)), int(str(begun))
+        self.notices.take_up(self.scorer.begun, time, self.orders.scoring == 3)
         if self.orders.scoring:
             self.scorer.resumed = index
             self.scorer.miss(index - 1, time, None)
@@ -163,6 +191,7 @@ class Alerts:
     def close(self) -> None:
         """Give temporary files back."""
         self.scorer.close()
+        self.notices.close()
 
 
 def _figures(alert: Alert | Fired) -> str:

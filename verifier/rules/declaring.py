@@ -20,6 +20,7 @@ from verifier.rules.partners import NAMING, SAID
 UNKNOWN_CHAIN = "declarations of a participant of whom an entry was withheld, erased or unreadable"
 UNREAD_PARTNER = "declarations about what another participant declared that could not be read"
 UNREAD_CASE = "cases handed over, or signed for, that rest on what could not be read"
+UNREAD_REMIT = "orders of regulators whose remit may stand in an entry that could not be read"
 UNREAD_ALERT = "decisions about alerts that could not be read"
 
 
@@ -35,11 +36,18 @@ class Declarations:
 
     def judge(self, leaf: Leaf, chain: Chain, facts: Facts) -> None:
         """A declaration, which says what it says to all entries above."""
+        beyond = self._beyond_remit(facts)
         try:
             # Step 8.15.
+            if beyond is not None and facts.act != "freeze.order":  # that one is in force all the same
+                raise beyond
             self.registry.declare(facts.act, facts.party, facts.content, self.tell.index, leaf.time)
+            if beyond is not None:
+                raise beyond
         except Refuted as refusal:
-            if not chain.known:
+            if beyond is not None:  # remits stand in leaves: it is known whatever else cannot be read
+                self.tell.refuse(beyond)
+            elif not chain.known:
                 self.findings.unchecked[UNKNOWN_CHAIN] += 1
                 self._unread.append(self.tell.index)
             elif facts.act == "alert.decide" and _holds(self.lost, facts.content["alert"]):
@@ -57,6 +65,19 @@ class Declarations:
             self.findings.checked["declarations"] += 1
         else:
             self.findings.unchecked[UNKNOWN_CHAIN] += 1
+
+    def is_open(self, party: str, index: object) -> bool:
+        """Whether this participant may have said more than could be read, or whether what stands at `index` could not."""
+        return party in self._silent or self._is_unread(index)
+
+    def _beyond_remit(self, facts: Facts) -> Refuted | None:
+        participant = self.registry.participants.get(facts.party)
+        roles = () if participant is None else participant.roles
+        beyond = self.registry.orders.remits.beyond(facts.act, facts.party, facts.content, roles)
+        if beyond is not None and self.lost:
+            self.findings.unchecked[UNREAD_REMIT] += 1
+            return None
+        return beyond
 
     def _is_open(self, facts: Facts) -> bool:
         """Whether the entry that an act names, or one of the other's chain, could not be read."""

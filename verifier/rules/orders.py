@@ -22,8 +22,10 @@ from verifier.errors import Code, Refuted, refuted
 from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_choice
 from verifier.rules.handovers import HANDED, Handovers
+from verifier.rules.histories import ATTESTED, AttestedHistories
 from verifier.rules.partners import CERTIFICATE_MS, SAID, Certificate, Partners
 from verifier.rules.registered import Participant
+from verifier.rules.remits import Remits
 from verifier.rules.report_forms import Definition, Issued, read_definition, read_issued
 from verifier.rules.supervision import DECLARE, OPERATOR, Raised, Supervision
 
@@ -42,6 +44,7 @@ RULES = (
     "after-end",
     "model",
     "late-notice",
+    "no-notice",
 )
 """By their numbers, from 1."""
 
@@ -50,6 +53,8 @@ MEMBERS: dict[str, frozenset[str]] = {
     "freeze.lifted": frozenset({"freeze_id", "reason", "approved_by"}),
     "hold.placed": frozenset({"hold", "chains", "basis", "until", "approved_by"}),
     "hold.lifted": frozenset({"hold", "reason", "approved_by"}),
+    "remit.granted": frozenset({"names", "regulator", "to", "approved_by"}),
+    "remit.ended": frozenset({"regulator", "approved_by"}),
     "scoring.activated": frozenset({"scoring", "approved_by"}),
     "model.activated": frozenset({"model", "hash", "card_hash", "from_index", "to_index", "approved_by"}),
     "alert.raised": frozenset({"about", "at_index", "features", "rule", "score"}),
@@ -67,7 +72,12 @@ OPTIONAL = {
 }
 OF_PARTICIPANTS = frozenset({"attestation.approved", "conformance.certified"})
 """Those that stand in a participant's own operator chain."""
-CHAINS = {"freeze": "operator:supervision", "hold": "operator:supervision", "report": "operator:reports"}
+CHAINS = {
+    "freeze": "operator:supervision",
+    "hold": "operator:supervision",
+    "remit": "operator:supervision",
+    "report": "operator:reports",
+}
 """By the first word of the type; all others but those of participants stand in `operator:risk`."""
 
 
@@ -103,6 +113,8 @@ class Orders:
     alert: Alert | None = None
     issued: Issued | None = None
     placed: set[str] = field(default_factory=set)
+    remits: Remits = field(default_factory=Remits)
+    histories: AttestedHistories = field(default_factory=AttestedHistories)
 
     def fold(self, kind: str, document: Object, index: int, time: int) -> None:
         """A document with exactly its members. Raises Refuted: BAD_ENCODING for its form, CONSENT_INVALID for a step that the
@@ -129,6 +141,8 @@ class Orders:
             self.partners.declare(act, party, content, index, time)
         elif act in HANDED:
             self.handovers.declare(act, party, content, index)
+        elif act in ATTESTED:
+            self.histories.declare(act, party, content, index)
         else:
             DECLARE[act](self.supervision, party, content)
 
@@ -164,8 +178,14 @@ class Orders:
         if self.supervision.holds.pop(str(document["hold"]), None) is None:
             raise _bad("only a hold that was placed and not lifted is lifted", "one in force", document["hold"])
 
+    def _remit_granted(self, document: Object, _: int, __: int) -> None:
+        self.remits.grant(document)
+
+    def _remit_ended(self, document: Object, _: int, __: int) -> None:
+        self.remits.end(document)
+
     def _scoring_activated(self, document: Object, _: int, __: int) -> None:
-        self.scoring = get_integer(document, "scoring", 0, 2)
+        self.scoring = get_integer(document, "scoring", 0, 3)
 
     def _model_activated(self, document: Object, index: int, _: int) -> None:
         get_bytes(document, "hash", 32)
@@ -251,6 +271,8 @@ _FOLD: dict[str, Callable[[Orders, Object, int, int], None]] = {
     "freeze.lifted": Orders._freeze_lifted,
     "hold.placed": Orders._hold_placed,
     "hold.lifted": Orders._hold_lifted,
+    "remit.granted": Orders._remit_granted,
+    "remit.ended": Orders._remit_ended,
     "scoring.activated": Orders._scoring_activated,
     "model.activated": Orders._model_activated,
     "alert.raised": Orders._alert_raised,

@@ -23,6 +23,7 @@ QUIET = {
     "after-end": DAY_MS,
     "model": HOUR_MS,
     "late-notice": DAY_MS,
+    "no-notice": DAY_MS,
 }
 """By rule, in ms."""
 
@@ -153,7 +154,9 @@ class Recipient(Fires):
 @dataclass(slots=True)
 class Habits:
     """A consent's allowed accesses since scoring began for the `epoch`-th time; times in ms. `hour`: the last one in which
-    it was accessed; `fired`: as in `Fires`; `acknowledged`: its end was."""
+    it was accessed; `fired`: as in `Fires`; `acknowledged`: its end was. Of rule 14, by the indexes of entries: `noticed`,
+    those that its recipient acknowledged; `missed`, the last that could not be read; `shown`, the last that no consent has
+    which is over; `over`: the last step that was read says that it is."""
 
     epoch: int
     allowed: int = 0
@@ -163,6 +166,10 @@ class Habits:
     permissions: list[str] = field(default_factory=list)
     fired: dict[str, int] = field(default_factory=dict)
     acknowledged: bool = False
+    noticed: list[int] = field(default_factory=list)
+    missed: int = -1
+    shown: int = -1
+    over: bool = False
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, unforeseen
 from verifier.records.commitment import chain_of
 from verifier.records.declarations import DECLARED
 from verifier.records.facts import OTHER_VERSION, Facts, Found
+from verifier.records.history_acts import SHEET
 from verifier.records.leaf import EVIDENT, Leaf, text_of
 from verifier.rules.alerts import Alerts, ReadModel
 from verifier.rules.catalogue import HASHES, KNOWN_RULESETS
@@ -26,6 +27,7 @@ from verifier.rules.judging import Judge
 from verifier.rules.matching import Matching
 from verifier.rules.participants import Registry, chain_name
 from verifier.rules.reporting import Reporting
+from verifier.rules.sheets import Sheets
 from verifier.rules.signers import later_defects, signer_defects
 from verifier.rules.subjects import Subjects
 from verifier.rules.usage import Usage
@@ -65,6 +67,7 @@ class Replay:
         self.usage = Usage(self.registry.orders.partners, self.matching.legs, time_of)
         self.declarations = Declarations(self.tell, self.registry)
         self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures, self.reports)
+        self.sheets = Sheets(self.tell, self.registry, self.declarations, shelf)
         self.time = 0
         self.breaks: set[int] = set()
         """Entries before which their chain has an unreadable one: those of `links`."""
@@ -90,6 +93,8 @@ class Replay:
         except Exception as error:  # noqa: BLE001 - one guard per entry: no input ends an audit
             self.tell.refuse(unforeseen(error))
             self._unread(leaf)
+        if not self.unknown_rules:
+            self.alerts.passed(index, leaf.time)
 
     def _add(self, index: int, leaf: Leaf, found: Found | None) -> None:
         self.time = max(self.time, leaf.time)
@@ -162,7 +167,7 @@ class Replay:
         """An entry that cannot be read."""
         self.matching.lose(index)
         self.declarations.lost.append(index)
-        self.alerts.miss(index, self.time, None)
+        self.alerts.lose(index, self.time)
         self.reports.missed(self.time)
         self.usage.lose(self.time)
         self.subjects.unread(index, "", None)
@@ -182,7 +187,7 @@ class Replay:
         else:
             self.reports.missed(self.time)
         if leaf.kind == "consent":
-            self.alerts.miss(index, self.time, consent)
+            self.alerts.miss(index, leaf, chain)
             self.usage.missed(self.time, consent)
         self.subjects.unread(index, leaf.kind, leaf.chain)
         if chain is not None:
@@ -239,8 +244,8 @@ class Replay:
         """What alerts and reports rest on."""
         orders, kind = self.registry.orders, str(document["type"])
         if self.reports.at(time):
-            self._counted(kind, document)
-        if kind == "scoring.activated" and orders.scoring:
+            self.reports.documented(self.tell.index, document, self.registry.erased, orders.alert)
+        if kind == "scoring.activated":
             self.alerts.begin(self.tell.index)
         elif kind == "model.activated":
             self.alerts.model()
@@ -250,19 +255,6 @@ class Replay:
         # Step 9.13.
         elif kind == "report.issued" and legal and orders.issued is not None:
             self.reports.issued(orders.issued, orders.issued.definition_of(orders.definitions[orders.issued.report]))
-
-    def _counted(self, kind: str, document: Object) -> None:
-        """Documents that reports count."""
-        if kind == "erasure":
-            chains = document["chains"]
-            known = [str(text) for text in chains] if isinstance(chains, list) else []
-            self.reports.erased(sum(self.registry.erased.get(text) == self.tell.index for text in set(known)))
-        elif kind == "reconciliation.reported":
-            self.reports.reconciled(self.tell.index, int(str(document["findings"])))
-        elif kind == "participant.removed":
-            self.reports.removed(str(document["participant"]))
-        elif kind == "alert.raised" and self.registry.orders.alert is not None:
-            self.reports.alerted(self.registry.orders.alert)
 
     def _rules(self) -> None:
         """Whether this verifier knows the ruleset in force: else there is no verdict (step 8.0)."""
@@ -298,6 +290,8 @@ class Replay:
             )
 
     def _disclosed(self, leaf: Leaf, chain: Chain, found: Found | None) -> None:
+        if leaf.kind == "subject" and not leaf.seq:
+            chain.began = leaf.time
         if found is None:
             self._leave_open(leaf, chain)
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
@@ -361,6 +355,9 @@ class Replay:
             self.judge.consent(leaf, chain, facts)
         elif act.startswith("access."):
             self.judge.leg(leaf, chain, facts)
+        elif act == SHEET:
+            if not later:
+                self.sheets.judge(facts)
         else:
             self.subjects.judge(leaf, chain, facts)
 
@@ -396,4 +393,5 @@ class Replay:
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)
         # Step 9.14.
         self.usage.finish(self.findings)
+        self.sheets.finish()
         self.reports.settle(self.matching.legs.findings_of)

@@ -195,6 +195,20 @@ class Reporting:
             if period.since * 1000 <= said.time and said.due <= period.to:
                 period.note(ANSWERED, groups)
 
+    def documented(self, index: int, document: Object, erased: Mapping[str, int], alert: Alert | None) -> None:
+        """An operator document: what of it counts. `erased`: the chains that were, by the entries that say so."""
+        kind = document["type"]
+        if kind == "erasure":
+            chains = document["chains"]
+            known = {str(text) for text in chains} if isinstance(chains, list) else set()
+            self.erased(sum(erased.get(text) == index for text in known))
+        elif kind == "reconciliation.reported":
+            self.reconciled(index, int(str(document["findings"])))
+        elif kind == "participant.removed":
+            self.removed(str(document["participant"]))
+        elif kind == "alert.raised" and alert is not None:
+            self.alerted(alert)
+
     def erased(self, count: int) -> None:
         """So many chains were erased for the first time."""
         for period in self._now:

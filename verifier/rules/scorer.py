@@ -1,4 +1,4 @@
-"""The scorer: thirteen rules over the entries in log order, in integers (docs/spec/risk.md)."""
+"""The scorer: rules 1 to 13 over the entries in log order, in integers (docs/spec/risk.md)."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Scorer:
         own, name = self.recipient(terms.recipient), terms.recipient
         if not chain.known:  # where the customer is, and when it ended, may stand in what could not be read
             self.doubt_recipient(own, index, leaf.time, ("night", "after-end", "model"))
-        habits = self._habits(chain)
+        habits = self.habits(chain)
         permissions = tuple(map(str, content["permissions"]))  # type: ignore[arg-type]
         night, unattended = _local_hour(leaf.time, terms) < 5, not content["customer_present"]
         hour = leaf.time // HOUR_MS
@@ -161,7 +161,8 @@ class Scorer:
             self.waiting.put(str(index), json.dumps([leaf.chain.decode()]))
         own.last = index
 
-    def _habits(self, chain: Chain) -> Habits:
+    def habits(self, chain: Chain) -> Habits:
+        """What is remembered of a consent."""
         if chain.habits is None or chain.habits.epoch != self.epoch:
             chain.habits = Habits(self.epoch)
         return chain.habits
@@ -284,7 +285,7 @@ class Scorer:
             self.doubt_recipient(own, index, leaf.time, ("late-notice",))
         elif consent.status not in OVER or facts.party != name or facts.content["basis"] != chain.steps[-1]:
             return
-        habits, waited = self._habits(chain), leaf.time - chain.moved
+        habits, waited = self.habits(chain), leaf.time - chain.moved
         first, habits.acknowledged = not habits.acknowledged, True
         hours = waited // HOUR_MS
         holds = first and waited >= DAY_MS

@@ -30,6 +30,7 @@ _RULES: dict[str, tuple[str, str]] = {
     "after-end": ("accesses after the consent's end", "授权结束后的访问"),
     "model": ("strange to the model", "模型认为异常"),
     "late-notice": ("a withdrawal acknowledged late", "撤回通知确认过迟"),
+    "no-notice": ("a withdrawal that nobody acknowledged", "撤回后三日无人确认"),
 }
 _WORDS: dict[str, tuple[str, str]] = {
     "line": (

@@ -80,10 +80,11 @@ def _references(accounts: Any, place: str) -> None:
     if not isinstance(accounts, list) or len(accounts) > MOST_ACCOUNTS:
         raise format_error(f"must be a list of at most {MOST_ACCOUNTS} account references", place)
     for at, account in enumerate(accounts):
-        _reference(account, f"{place}[{at}]")
+        check_reference(account, f"{place}[{at}]")
 
 
-def _reference(account: Any, place: str) -> None:
+def check_reference(account: Any, place: str) -> None:
+    """Raises Message unless this is an account reference."""
     if not isinstance(account, dict):
         raise format_error("must be an account reference", place)
     names = [name for name in (*_NAMES, "other") if name in account]

@@ -17,11 +17,11 @@ from ledger.consent.state import BEFORE, Status
 from ledger.entries.terms import Terms
 
 
-def status_of(standing: Standing) -> str:
+def status_of(standing: Standing, version: str = VERSION) -> str:
     """`consentStatus`. An end is told as its author's where the framework has a word for the author."""
     if standing.status in (Status.REVOKED, Status.TERMINATED):
         return _ENDED_BY.get(standing.change.by, "expired")
-    return words("berlin").states[standing.status.value][VERSION]
+    return words("berlin").states[standing.status.value][version]
 
 
 _ENDED_BY: Final = {"customer": "revokedByPsu", "guardian": "revokedByPsu", "recipient": "terminatedByTpp"}
@@ -31,14 +31,26 @@ def word_consent(standing: Standing, options: HolderOptions) -> dict[str, Any]:
     """The consent's information."""
     terms = standing.terms
     own = standing.facts is not None and terms.standard == STANDARD
-    last = NEVER if not terms.expires_at else _day((terms.expires_at - 1) * 1000, options)
+    own = own and terms.standard_version == VERSION
     return {
         "access": read_object(standing.facts)["access"] if own and standing.facts else access_from(terms.permissions),
-        "recurringIndicator": not terms.once,
-        "validUntil": last.isoformat(),
-        "frequencyPerDay": _per_day(terms) or options.frequency_per_day,
-        "lastActionDate": _day(standing.changed_at, options).isoformat(),
+        "validUntil": last_day_of(terms, options),
+        **common_of(standing, options),
         "consentStatus": status_of(standing),
+    }
+
+
+def last_day_of(terms: Terms, options: HolderOptions) -> str:
+    """The last day on which the consent holds."""
+    return (NEVER if not terms.expires_at else _day((terms.expires_at - 1) * 1000, options)).isoformat()
+
+
+def common_of(standing: Standing, options: HolderOptions) -> dict[str, Any]:
+    """The members that both versions have under the same names."""
+    return {
+        "recurringIndicator": not standing.terms.once,
+        "frequencyPerDay": _per_day(standing.terms) or options.frequency_per_day,
+        "lastActionDate": _day(standing.changed_at, options).isoformat(),
     }
 
 

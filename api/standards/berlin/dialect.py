@@ -18,7 +18,7 @@ from ledger.errors import LedgerError
 REQUEST_ID: Final = "x-request-id"
 WITHOUT_BODY: Final = frozenset({408, 415, 500, 503})
 """Statuses for which the framework defines no message."""
-PLACE: Final = re.compile(rf"{HOLDER}/v1/")
+PLACE: Final = re.compile(rf"{HOLDER}/v[12]/")
 
 
 class TppMessage(DialectRefusal):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.node.admission import NodeHere
 from api.standards.berlin.dialect import TppMessage, echoed, format_error
-from api.standards.berlin.headers import NOK_REDIRECT, REDIRECT
+from api.standards.berlin.headers import version_of
 from api.standards.incoming import HolderHere, OfficeHere, RecipientHere
 from api.tokens.returns import PlainReturn, is_own
 
@@ -28,6 +28,8 @@ class BerlinExchange:
         self, request: Request, node: NodeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere
     ) -> None:
         self.request = request
+        self.names = version_of(request)
+        """Of the version that this request is of."""
         self._node, self._office = node, office
         self._base = node.settings.base_url
         self._holder_id, self._recipient = holder, recipient
@@ -36,7 +38,7 @@ class BerlinExchange:
 
     def link(self, consent_id: str, below: str = "") -> dict[str, str]:
         """A link to a consent, or to what lies below it."""
-        return {"href": f"/holders/{self._holder}/v1/consents/{quote(consent_id, safe=':')}{below}"}
+        return {"href": f"/holders/{self._holder}{self.names.consents}/{quote(consent_id, safe=':')}{below}"}
 
     def sca_links(self, consent_id: str, authorisation: str) -> dict[str, Any]:
         """Where the customer authorises, and where it is told how far she is."""
@@ -52,23 +54,23 @@ class BerlinExchange:
 
     def way_back(self, consent_id: str) -> PlainReturn:
         """The addresses of this request, which are the recipient's own. Raises Message for any other."""
-        headers, office = self.request.headers, self._office
+        headers, office, names = self.request.headers, self._office, self.names
         registered = self._node.flow.addresses(self._recipient, office.gateway.redirect_uris(self._recipient))
         domains: tuple[str, ...] = ()
         if self._options.options.get(DOMAINS) == "certificate":
             held = self._node.certificate_of(self.request.scope)
             known = held is not None and held.key_of(self._recipient, self._node.ledger.registry) is not None
             domains = held.domains if held is not None and known else ()
-        for name in (REDIRECT, NOK_REDIRECT):
+        for name in (names.redirect, names.nok_redirect):
             if name in headers and not is_own(headers[name], registered, domains):
                 raise format_error(
                     "is not at an address that is registered for you; the operator adds one with "
                     "«consent-ledger gateway redirect»",
                     name,
                 )
-        if NOK_REDIRECT in headers and REDIRECT not in headers:
-            raise TppMessage(400, "PARAMETER_NOT_CONSISTENT", "goes with TPP-Redirect-URI", NOK_REDIRECT)
-        back, nok = headers.get(REDIRECT, ""), headers.get(NOK_REDIRECT, "")
+        if names.nok_redirect in headers and names.redirect not in headers:
+            raise TppMessage(400, "PARAMETER_NOT_CONSISTENT", f"goes with {names.redirect}", names.nok_redirect)
+        back, nok = headers.get(names.redirect, ""), headers.get(names.nok_redirect, "")
         return PlainReturn(self._recipient, self._holder_id, consent_id, back, nok)
 
     def answer(self, status: int, said: Any = None, headers: dict[str, str] | None = None) -> Response:

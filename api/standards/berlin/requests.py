@@ -47,7 +47,7 @@ def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
         filters=filters,
         standard=STANDARD,
         standard_version=VERSION,
-        expires_at=_end_of(asked["validUntil"], options, now),
+        expires_at=end_of(asked["validUntil"], options, now),
         frequency_per_day=min(often, options.frequency_per_day),
         once=not recurring,
         reauthenticate_days=(options.reauthenticate_days or REAUTHENTICATE_DAYS) if recurring else 0,
@@ -55,20 +55,18 @@ def read_consent(body: bytes, options: HolderOptions, now: int) -> Wish:
     )
 
 
-def _end_of(said: Any, options: HolderOptions, now: int) -> int:
+def end_of(said: Any, options: HolderOptions, now: int, name: str = "validUntil") -> int:
     """The second at which a day is over in the holder's zone; 0 for the last day of all. Raises Message."""
     if not isinstance(said, str):
-        raise format_error("must be a date", "validUntil")
+        raise format_error("must be a date", name)
     try:
         day = read_day(said)
     except ValueError:
-        raise format_error("must be a valid date", "validUntil") from None
+        raise format_error("must be a valid date", name) from None
     if day < day_at(now, options.tz):
-        raise TppMessage(400, "PERIOD_INVALID", "must not lie in the past", "validUntil")
+        raise TppMessage(400, "PERIOD_INVALID", "must not lie in the past", name)
     if day == NEVER:
         return 0
     if day.year >= LATEST_YEAR:
-        raise TppMessage(
-            400, "PERIOD_INVALID", f"must lie before {LATEST_YEAR}, or be {NEVER} for no end", "validUntil"
-        )
+        raise TppMessage(400, "PERIOD_INVALID", f"must lie before {LATEST_YEAR}, or be {NEVER} for no end", name)
     return after_day(day, options.tz)

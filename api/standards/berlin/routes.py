@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,11 +14,13 @@ from api.http.describing import answer, body
 from api.http.wire import read_body
 from api.node.admission import serve
 from api.office.begun import Begun
+from api.office.configuration import HolderOptions
 from api.office.office import Office, Standing
+from api.office.wish import Wish
 from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
 from api.standards.berlin.dialect import TppMessage, consent_unknown, format_error
 from api.standards.berlin.exchange import BerlinExchange
-from api.standards.berlin.headers import ADDRESS, EXPLICIT, check_headers
+from api.standards.berlin.headers import ADDRESS, check_headers
 from api.standards.berlin.requests import read_consent
 from api.standards.incoming import (
     CONSENTS_READ,
@@ -60,7 +63,8 @@ _WRITE_PROBLEMS: Final = (
 ExchangeHere = Annotated[BerlinExchange, Depends(BerlinExchange)]
 
 
-def _find(office: Office, recipient: str, holder: str, consent_id: str) -> Standing:
+def find(office: Office, recipient: str, holder: str, consent_id: str) -> Standing:
+    """A consent of this recipient's. Raises Message for any other."""
     try:
         return office.standing(recipient, holder, consent_id)
     except NotFound:
@@ -92,21 +96,35 @@ def post_consent(
     asked: BodyHere,
 ) -> Response:
     """`scaRedirect` leads to the pages where the customer authorises, and from there back to `TPP-Redirect-URI`."""
+    return asked_for(exchange, office, holder, recipient, statement, asked, read_consent)
+
+
+def asked_for(
+    exchange: BerlinExchange,
+    office: Office,
+    holder: str,
+    recipient: str,
+    statement: str | None,
+    asked: bytes,
+    read: Callable[[bytes, HolderOptions, int], Wish],
+) -> Response:
+    """A new consent, in the version that `read` reads."""
     request = exchange.request
     if ADDRESS not in request.headers:
         raise format_error("PSU-IP-Address is needed", "PSU-IP-Address")
     office.require_holder(holder)
     options = office.gateway.options(holder)
     way = exchange.way_back("")
-    standing = office.request(recipient, holder, read_consent(asked, options, office.now), asked, statement=statement)
+    standing = office.request(recipient, holder, read(asked, options, office.now), asked, statement=statement)
     consent_id = standing.consent_id
     links = {"self": exchange.link(consent_id), "status": exchange.link(consent_id, "/status")}
-    if request.headers.get(EXPLICIT, "").lower() == "true":
+    if request.headers.get(exchange.names.explicit, "").lower() == "true":
         links["startAuthorisation"] = exchange.link(consent_id, "/authorisations")
     else:
         started = Begun(office.notes).begin(msgspec.structs.replace(way, consent_id=consent_id))
         links |= exchange.sca_links(consent_id, started)
-    said = {"consentStatus": status_of(standing), "consentId": consent_id, "_links": links}
+    status = status_of(standing, exchange.names.version)
+    said = {"consentStatus": status, "consentId": consent_id, "_links": links}
     return exchange.answer(201, said, {"location": links["self"]["href"], **_SCA_APPROACH})
 
 
@@ -125,8 +143,8 @@ def get_consent_status(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
     """The effective one."""
-    standing = _find(office, recipient, holder, consent_id)
-    return exchange.answer(200, {"consentStatus": status_of(standing)})
+    standing = find(office, recipient, holder, consent_id)
+    return exchange.answer(200, {"consentStatus": status_of(standing, exchange.names.version)})
 
 
 @serve(
@@ -149,7 +167,7 @@ def delete_consent(
     consent_id: ConsentId,
 ) -> Response:
     """It is shown as `terminatedByTpp` from then on."""
-    standing = _find(office, recipient, holder, consent_id)
+    standing = find(office, recipient, holder, consent_id)
     try:
         office.step(
             recipient,
@@ -189,7 +207,7 @@ async def post_authorisation(
 def _post_authorisation(
     exchange: BerlinExchange, office: Office, holder: str, recipient: str, consent_id: str
 ) -> Response:
-    standing = _find(office, recipient, holder, consent_id)
+    standing = find(office, recipient, holder, consent_id)
     if not may_be_authorised(standing):
         raise TppMessage(409, "STATUS_INVALID", "nobody can authorise this consent now", "consentId")
     identifier = Begun(office.notes).begin(exchange.way_back(consent_id))
@@ -217,7 +235,7 @@ def get_authorisations(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
     """Oldest first."""
-    _find(office, recipient, holder, consent_id)
+    find(office, recipient, holder, consent_id)
     return exchange.answer(200, {"authorisationIds": _authorisations(office, consent_id)})
 
 
@@ -241,7 +259,7 @@ def get_authorisation(
     authorisation_id: AuthorisationId,
 ) -> Response:
     """`received`, `finalised` or `failed`: what happens in between stays between the customer and the pages."""
-    standing = _find(office, recipient, holder, consent_id)
+    standing = find(office, recipient, holder, consent_id)
     return exchange.answer(200, {"scaStatus": sca_status(standing, _place(office, consent_id, authorisation_id))})
 
 
@@ -275,7 +293,7 @@ async def put_authorisation(
 def _put_authorisation(
     exchange: BerlinExchange, office: Office, holder: str, recipient: str, consent_id: str, authorisation_id: str
 ) -> Response:
-    standing = _find(office, recipient, holder, consent_id)
+    standing = find(office, recipient, holder, consent_id)
     status = sca_status(standing, _place(office, consent_id, authorisation_id))
     if status != "received":
         raise TppMessage(409, "STATUS_INVALID", f"the authorisation is {status}", "authorisationId")
@@ -299,7 +317,7 @@ def get_consent(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:
     """One's own, whichever way it was made; what the framework has no word for is left out of `access`."""
-    standing = _find(office, recipient, holder, consent_id)
+    standing = find(office, recipient, holder, consent_id)
     return exchange.answer(200, word_consent(standing, office.gateway.options(holder)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.standards.berlin import routes
+from api.standards.berlin import openfinance, routes
 from api.standards.berlin.dialect import BerlinDialect
 from api.standards.berlin.succession import Succession
 from api.standards.standard import Standard
@@ -13,7 +13,7 @@ BERLIN: Final = Standard(
     name="berlin",
     tag="berlin-group",
     about="Account information consents as NextGenPSD2 words them, errors too (docs/standards/berlin.md).",
-    routers=(routes.router,),
+    routers=(routes.router, openfinance.router),
     dialect=BerlinDialect(),
     follower=Succession,
 )

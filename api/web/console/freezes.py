@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.node.remits import told_remit
 from api.web.console.doors import AtWork, OrderersForm, Place
 from api.web.console.erasures import officer
 from api.web.console.officers import asked, both_officers, put_on_record, waiting_order, withdraw_order
@@ -23,7 +24,6 @@ from ledger.documents import document_of
 from ledger.entries.scope import Scope
 from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, NotPermitted, Refused
 from ledger.orders import FreezeLifted, FreezeOrdered
-from ledger.queries.remit import Remit
 from ledger.supervision import OPERATOR
 
 router = APIRouter(include_in_schema=False, prefix="/console/freezes")
@@ -151,7 +151,7 @@ def _wish(sent: Sent) -> FreezeWish:
 def _check_remit(desk: Desk, wish: FreezeWish) -> None:
     """Tell a regulator before anything is counted that it is not there for all of this. Raises NotPermitted."""
     if desk.staff.role == "regulator":
-        desk.office.remits.get(desk.staff.participant, Remit()).check_order(wish.scope)
+        told_remit(desk.office.remits, desk.office.ledger.registry, desk.staff.participant).check_order(wish.scope)
 
 
 def _ask(desk: Desk, wish: FreezeWish, found: Preview) -> None:

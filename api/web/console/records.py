@@ -49,6 +49,8 @@ ABOUT: Final[dict[str, tuple[str, ...]]] = {
         "freeze.lifted",
         "hold.placed",
         "hold.lifted",
+        "remit.granted",
+        "remit.ended",
         "scoring.activated",
         "model.activated",
         "alert.raised",

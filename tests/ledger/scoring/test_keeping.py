@@ -12,6 +12,7 @@ import pytest
 from api.node.scoring import AlertRaiser
 from api.node.shelf import FileShelf
 from api.tokens.keys import TokenSigner
+from ledger.orders import SCORING
 from ledger.queries.scoring import AlertReader
 from ledger.scoring.seen import Raised
 from tests.ledger.supervised import Place
@@ -113,7 +114,7 @@ def test_scoring_that_was_activated_anew_begins_with_nothing_remembered(sqlite_u
         kept = reader(place, shelf)
         found(kept)
         kept.shelve()
-        begun = place.approved("scoring.activated", scoring=2).index
+        begun = place.approved("scoring.activated", scoring=SCORING).index
         again = reader(place, shelf)
         again.read(most=0)
         assert again.position == begun + 1
