@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -85,11 +86,18 @@ async def send(client: LedgerClient, workbook: Workbook, progress: Progress) -> 
     for page in workbook.waiting():
         for at in range(0, len(page), AT_ONCE):
             portion = page[at : at + AT_ONCE]
-            await asyncio.gather(*(_record(client, entry, tree, sheet) for sheet in portion))
+            hers = groupby(portion, key=lambda sheet: sheet.subject)
+            await asyncio.gather(*(_record_in_turn(client, entry, tree, list(some)) for _, some in hers))
             workbook.recorded([sheet.position for sheet in portion])
             sent += len(portion)
             progress(portion[-1].position + 1, members["sheets"])
     return sent
+
+
+async def _record_in_turn(client: LedgerClient, entry: int, tree: SheetTree, sheets: list[WrittenSheet]) -> None:
+    """Those of one customer, so that they stand in her chain in their order."""
+    for sheet in sheets:
+        await _record(client, entry, tree, sheet)
 
 
 async def _record(client: LedgerClient, entry: int, tree: SheetTree, sheet: WrittenSheet) -> None:
