@@ -135,6 +135,7 @@ def _refuse_other_versions(settings: Settings) -> None:
 
 def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     """A node around a ledger that exists already. Raises NotFound or InvalidInput for unfit key files."""
+    ledger.usage.use_book_in(settings.state_dir)
     signer = TokenSigner.load(settings.token_key_file)
     operator_keys = read_key_set(settings.operator_jwks_file)
     once = Once(settings.token_store_url)

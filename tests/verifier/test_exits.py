@@ -18,8 +18,10 @@ from tests.verifier.forge import DAY, OTHER, RECIPIENT, World, b64u, chain_of, e
 from tests.verifier.generated.damage import DAMAGES
 from tests.verifier.generated.judge import damaged
 from tests.verifier.gestures import Signing
+from tests.verifier.historical import Historical, usual
 from verifier.audit.resume import EARLIER
 from verifier.cli import main
+from verifier.rules.sheets import NOT_WHOLE
 
 Files = dict[str, bytes]
 
@@ -172,6 +174,21 @@ def later(what: str) -> Callable[[], tuple[Files, World]]:
     return make
 
 
+def half_a_history() -> tuple[Files, World]:
+    world = Historical(3)
+    world.begun()
+    world.attest(usual())
+    world.sheet(0)
+    return world.files(), world
+
+
+def wrong_history() -> tuple[Files, World]:
+    world = Historical(3)
+    world.begun()
+    world.history(rows=9)
+    return world.files(), world
+
+
 UNKNOWN = "the log is under a ruleset, or holds an object of a version, that the reader does not know"
 STATE = "entries of consents whose state is unknown since an entry was withheld, erased or unreadable"
 DEFECT, OTHERWISE = "there is a defect, of whatever kind", "otherwise"
@@ -207,6 +224,8 @@ ROWS = [
     Row(REST, 0, rests("companion"), "authorisations whose companion may be withheld"),
     Row(REST, 0, rests("passkey"), "passkey confirmations whose enrolment may be withheld"),
     Row(REST, 0, rests("report"), "reconciliation reports over evidence that was withheld, erased or unreadable"),
+    Row("attested histories of which a sheet is missing or cannot be read ([history.md](history.md))", 0, half_a_history,
+        NOT_WHOLE),
     Row("asserted reasons (the holder's word, the ledger's)", 0, asserted, "asserted reasons: the holder's word, signed by it"),
     Row("signatures or evidence left out on request", 0, honest(), "signatures of statements (left out on request)",
         words=("--no-signatures",)),
@@ -217,6 +236,7 @@ ROWS = [
         "whose log this is: the policy comes out of the bundle itself, not from somebody you trust", policy="bundle/policy"),
     Row("findings about participants", 0, legs(rows=4), found="DISPUTED"),
     Row("findings about participants", 0, legs(), found="DISPUTED"),
+    Row("findings about participants", 0, wrong_history, found="DISPUTED"),
     Row("an entry that cannot be read", 1, hurt("an entry is nonsense")),
 ]  # fmt: skip
 

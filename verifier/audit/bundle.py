@@ -263,7 +263,15 @@ class Auditor:
     def close(self) -> None:
         """Give temporary files back."""
         replay = self.replay
-        for held in (replay.matching, replay.alerts, replay.gestures, replay.usage, self.shelf, self.links.map):
+        for held in (
+            replay.matching,
+            replay.alerts,
+            replay.gestures,
+            replay.usage,
+            replay.sheets,
+            self.shelf,
+            self.links.map,
+        ):
             held.close()
 
 
