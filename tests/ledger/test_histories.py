@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from api.checking.examination import examine
 from ledger.canonical import b64u, encode
 from ledger.entries.leaf import history_chain, subject_chain
 from ledger.entries.statement import parse_payload
@@ -49,13 +48,6 @@ def refused(place: Place, kind: type[LedgerError], tried: Callable[[], Any], mem
     assert place.node.ledger.registry.size == before
 
 
-def checked(place: Place) -> None:
-    """What the operator's own check says of the database."""
-    ledger = place.node.ledger
-    found = examine(ledger.store, ledger.keystore, ledger.vkey)
-    assert (found.defects, found.count) == ([], 0)
-
-
 def test_a_history_is_attested_and_its_sheets_stand_in_the_customers_own_history_chain(place: Place) -> None:
     history = told()
     at = attest(place, history).index
@@ -66,7 +58,7 @@ def test_a_history_is_attested_and_its_sheets_stand_in_the_customers_own_history
     assert (first.index, second.index) == (at + 2, at + 3)
     assert records.history_of_chain(subject_chain(BANK, ALICE)) == ()
     place.restart()
-    checked(place)
+    place.verify()
     [known] = place.node.ledger.registry.histories.of(BANK)
     assert (known.index, known.says.rows, known.withdrawn_at) == (at, 4, None)
 
@@ -159,7 +151,7 @@ def test_an_erasure_takes_the_history_or_the_customer_and_nothing_is_added_after
     second = attest(place, again).index
     ledger.erase([subject_chain(BANK, BOB)], "gdpr-17", tuple(APPROVED))
     refused(place, NotFound, lambda: bring(place, again, second, 2))
-    checked(place)
+    place.verify()
 
 
 def test_no_decision_and_no_state_rests_on_a_history(sqlite_place: Place) -> None:
