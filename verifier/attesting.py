@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from verifier.audit.receipt import Checked
     from verifier.rules.histories import Attested
 
-NO_HISTORY = "that a sheet is part of a history (the receipt of its history.attest was not given)"
-
 
 def history(arguments: argparse.Namespace, result: Result) -> Result:
     """The attested histories of a bundle, each held against its sheets; or one of them, and the files of its source."""
@@ -84,6 +82,7 @@ def hold_to_history(checked: Checked, other: Checked | None) -> None:
     from verifier.errors import Refuted, refuted
     from verifier.records.history_acts import SHEET
     from verifier.rules.histories import attested_in, check_within
+    from verifier.rules.sheets import NO_HISTORY
 
     facts, findings = checked.facts, checked.findings
     if facts is None or facts.act != SHEET:

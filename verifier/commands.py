@@ -207,6 +207,7 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
     from verifier.audit.pack import check_pack
     from verifier.audit.pack_items import HEAD, ISSUED
     from verifier.bytes.archive import open_archive
+    from verifier.telling.attested import of_rows
 
     trust, backend = trust_of(arguments, result), select()
     place = Path(arguments.path)
@@ -232,6 +233,8 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         (word("items", language), f"{checked.present:,} / {head.items_count:,}"),
         (word("withheld", language), f"{max(checked.absent, 0):,}"),
     ]
+    if checked.attested:
+        result.lines.append(of_rows(checked.attested, language))
     check_age(arguments, result, checked.log_head, trust.policy, head.created)
     if checked.left_open:
         raise CannotCheck(checked.left_open)

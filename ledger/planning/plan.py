@@ -67,7 +67,7 @@ from ledger.planning.commands import (
     SubmitStatement,
 )
 from ledger.planning.declared import check_acknowledgement, check_alert, check_answer, check_feedback
-from ledger.planning.doors import check_document
+from ledger.planning.doors import check_authorisation, check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
 from ledger.planning.world import Allowed, Entry, Plan, SeenStatement, World
@@ -284,6 +284,7 @@ class _Planner:
         if (link.iss, companion.jti) in self.world.seen or link.jti == payload.jti:
             raise JtiReused("the jti of the subject.consent was used by this issuer before")
         after = self._applied(payload)
+        check_authorisation(self.world.consents.get(payload.consent_id), self.world.registry)
         chain = subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
         if after.subject_chain not in (b"", chain):
             raise IllegalTransition("the consent belongs to another subject's chain", member="subject")

@@ -148,6 +148,13 @@ def legs(**figures: int) -> Callable[[], tuple[Files, World]]:
     return make
 
 
+def untranslated() -> tuple[Files, World]:
+    """A request in the words of a standard, of which there is only the hash."""
+    world = World(3).open()
+    world.grant(standard_version="v4.0", details_hash=b64u(bytes(32)))
+    return world.files(), world
+
+
 def asserted() -> tuple[Files, World]:
     world = later_cases.honest_of_2()
     return world.files(), world
@@ -220,6 +227,8 @@ ROWS = [
     Row("bodies withheld (`partial`, `none`)", 3, honest(level="none"), "evidence withheld", policy="quorum"),
     Row("bodies erased, with an erasure document", 0, erased, "evidence erased, as an erasure document says"),
     Row("entries of consents whose state is unknown", 0, honest(level="partial", withheld=frozenset({10})), STATE),
+    Row("requests that were not translated ([requests.md](requests.md))", 0, untranslated,
+        "requests in the words of a standard, whose texts are not in the bundle"),
     Row(REST, 0, rests("leg"), "legs of accesses that may be withheld"),
     Row(REST, 0, rests("companion"), "authorisations whose companion may be withheld"),
     Row(REST, 0, rests("passkey"), "passkey confirmations whose enrolment may be withheld"),

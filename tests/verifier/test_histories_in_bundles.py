@@ -10,8 +10,9 @@ import pytest
 
 from tests.verifier.forge import Json, b64u, encode, sha, write
 from tests.verifier.historical import ALICE, CSV, Historical, row, sheets_of, usual
-from verifier.attesting import NO_HISTORY
+from tests.verifier.packing import pack
 from verifier.cli import main
+from verifier.rules.sheets import NO_HISTORY
 
 Told = tuple[int, list[dict[str, Any]]]
 TABLE = b"a table"
@@ -166,3 +167,39 @@ def test_a_receipt_of_a_sheet_is_held_against_that_of_its_history(
     told = shown.ask(first, world.at)
     assert (told[0], [one["code"] for one in of(told, "defect")]) == (1, ["CONSENT_INVALID"])
     assert shown.ask(history, first)[0] == 2, "the other way round there is nothing to hold against"
+
+
+# --- a pack ---------------------------------------------------------------------------------------------------
+
+
+def of_pack(world: Historical, indexes: list[int], place: Path, capsys: pytest.CaptureFixture[str]) -> Told:
+    write(pack(world, indexes), place / "pack")
+    (place / "policy").write_text(world.policy())
+    status = main(["pack", str(place / "pack"), "--policy", str(place / "policy"), "--json"])
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("with_history", [True, False])
+def test_an_export_of_one_customer_holds_her_sheets_against_their_history_where_it_has_that(
+    with_history: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = begun()
+    first, second, _ = world.history()
+    told = of_pack(world, [*([world.at] if with_history else []), first, second], tmp_path, capsys)
+    assert told[0] == 0
+    unchecked = {one["what"]: one["count"] for one in of(told, "unchecked")}
+    checked = {one["what"]: one["count"] for one in of(told, "checked")}
+    assert unchecked.get(NO_HISTORY, 0) == (0 if with_history else 2)
+    assert checked.get("sheets of attested histories", 0) == (2 if with_history else 0)
+    assert "3 rows from before this log" in str(of(told, "text"))
+
+
+def test_a_sheet_in_an_export_that_is_none_of_its_history_is_refuted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = begun()
+    world.attest(usual())
+    lie = world.sheet(0, bend=lambda sheet: sheet.update(rows=[row(7)]))
+    told = of_pack(world, [world.at, lie], tmp_path, capsys)
+    assert told[0] == 1
+    assert [(one["code"], one["index"]) for one in of(told, "defect")] == [("BAD_PROOF", lie)]

@@ -21,6 +21,7 @@ from verifier.rules.spilled import Spilled
 UNREAD = "sheets of histories that rest on what was withheld, erased or unreadable"
 NOT_WHOLE = "attested histories of which not every sheet is here to be read"
 DIFFER = "the history is not what its sheets give"
+NO_HISTORY = "that a sheet is part of a history (its history.attest is not among what was handed over)"
 IN_ORDER = "as it must be"
 AGREES, REFUTED, OPEN, WITHDRAWN = "", "refuted", "open", "withdrawn"
 

@@ -89,7 +89,12 @@ def facts_of(told: Iterable[TotalsOf], language: str) -> list[str]:
 def reserved(told: Iterable[TotalsOf], language: str) -> str:
     """The sentence that keeps attested rows apart from what the log decided; empty if there are none."""
     rows = sum(one.attested.rows for one in told if one.state != WITHDRAWN)
-    return _WORDS["attested"][LANGUAGES.index(language)].format(f"{rows:,}") if rows else ""
+    return of_rows(rows, language) if rows else ""
+
+
+def of_rows(rows: int, language: str) -> str:
+    """The same of so many rows."""
+    return _WORDS["attested"][LANGUAGES.index(language)].format(f"{rows:,}")
 
 
 def word_of(party: str, language: str) -> str:

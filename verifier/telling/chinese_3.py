@@ -150,8 +150,8 @@ COUNTED_3: dict[str, str] = {
         "所依内容被隐去、删除或无法读取的历史记录分页"
     ),
     "attested histories of which not every sheet is here to be read": "未能读到全部分页的声明的历史记录",
-    "that a sheet is part of a history (the receipt of its history.attest was not given)": (
-        "分页是否属于某份历史记录（未提供其 history.attest 的回执）"
+    "that a sheet is part of a history (its history.attest is not among what was handed over)": (
+        "分页是否属于某份历史记录（所提供内容中没有其 history.attest）"
     ),
     "orders of regulators whose remit may stand in an entry that could not be read": (
         "其职权范围可能载于无法读取的条目中的监管命令"
