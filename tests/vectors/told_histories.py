@@ -52,9 +52,12 @@ honest("a-history-with-all-its-sheets", "In any order.", "active", whole(TOLD, 2
 honest("a-history-that-lacks-a-sheet", "Counted.", "active", whole(TOLD, 0, 2), "9.15", unchecked=True)
 honest("a-history-that-was-withdrawn", "Told.", "active", both(whole(past(rows=9), 0, 1, 2), withdraw), "9.15")
 honest(
-    "a-source-that-is-brought-again", "Once withdrawn.", "active",
-    both(attest(TOLD), withdraw, attest(TOLD, history="again")), "8.15",
-)  # fmt: skip
+    "a-source-that-is-brought-again",
+    "Once withdrawn.",
+    "active",
+    both(attest(TOLD), withdraw, attest(TOLD, history="again")),
+    "8.15",
+)
 
 
 def _differs(name: str, why: str, told: Told) -> None:
