@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.conformance import conformance_dir, in_ci
+from tests.dealing import Dealer
 from tests.scratch import keep_in_memory
 
 pytest_plugins = ["tests.engines", "tests.browser"]
@@ -29,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Neither UTC nor a whole number of hours away from it: code that mixes up local time fails here.
     os.environ["TZ"] = "Asia/Kolkata"
     time.tzset()
+    config.pluginmanager.register(Dealer())
     if "not bench" in config.getoption("markexpr"):  # what measures commits measures a disk's
         keep_in_memory()
 

@@ -11,6 +11,6 @@ from tests.demo.running import RunningDemo, running_demo
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    """A demo that has played and goes on serving."""
+    """A demo of the sample that has played and goes on serving."""
     with running_demo(tmp_path_factory.mktemp("doors")) as running:
         yield running
