@@ -12,15 +12,20 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = ("tests/demo/",)
-"""Folders whose files go to one worker."""
+"""Folders whose files go to one worker, by their names."""
+
+
+def share_of(nodeid: str) -> str:
+    """What goes to one worker: the file of a test, or its folder."""
+    file = nodeid.partition("::")[0]
+    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
 class Dealing(LoadFileScheduling):
     """A file to one worker, and some folders too."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+        return share_of(nodeid)
 
 
 class Dealer:
@@ -35,9 +40,9 @@ class Dealer:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """In workers only: files with slow tests first, then those with many."""
+        """In workers only: first what has slow tests, then what has many."""
         if not hasattr(config, "workerinput"):
             return
-        size = Counter(item.path for item in items)
-        slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (item.path not in slow, -size[item.path]))
+        size = Counter(share_of(item.nodeid) for item in items)
+        slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (share_of(item.nodeid) not in slow, -size[share_of(item.nodeid)]))
