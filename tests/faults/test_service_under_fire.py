@@ -40,6 +40,9 @@ WRITERS = 40
 EACH = 12
 """Accesses of each writer; more while processes are still being killed."""
 KILLS = 8
+PACE = 1.0
+"""Seconds between two accesses of a writer that has written its part, while commands still run beside it: they need the
+processor, too."""
 PATIENCE = 120.0
 
 
@@ -121,6 +124,8 @@ async def fire(
             submission = recipient.access(consent)
             reply = await post_surely(client, submission)
             take(submission.statement, reply.json()["entries"][0], reply.status_code, told)
+            if written >= EACH and told.killed >= kills:
+                await asyncio.sleep(PACE)  # the rhythm that is asked for, not a wait for something
 
     async def kill() -> None:
         while told.killed < kills or (kills and not told.commanded):
@@ -190,6 +195,7 @@ def run_every_command(settings: Settings, folder: Path, vkey: str) -> None:
         assert made.heard.read_text() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kills", [0, KILLS], ids=["quiet", "killed"])
 def test_forty_writers_a_revocation_and_killed_processes_leave_one_whole_log(
