@@ -82,8 +82,7 @@ class Sequencer:
         # `_stopped` alone, to tell somebody, needs no lock.
         self._door = threading.Lock()
         self._stopped: SequencerStopped | None = SequencerStopped("the sequencer has not been started")
-        # Why it was halted: set once, under the lock; the sequencer's thread reads it between two batches.
-        self._halted: SequencerStopped | None = None
+        self._halted: SequencerStopped | None = None  # set once, under the lock; read by its thread between two batches
         # Safe by itself: any thread puts (under `_door`), the sequencer's thread takes.
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         # Owned by the thread that calls `start` and `stop`.
@@ -153,8 +152,7 @@ class Sequencer:
         self._highwater.sync()
 
     def halt(self, reason: str) -> None:
-        """Sign nothing more: what waits is refused, and only the batch that is under way is finished. One that has not started
-        yet never writes."""
+        """Sign nothing more, or never begin: what waits is refused, and only the batch that is under way is finished."""
         with self._door:
             self._halted = self._halted or SequencerStopped(reason)
             if self._stopped is None:

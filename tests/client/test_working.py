@@ -30,7 +30,7 @@ def test_all_that_was_acknowledged_is_kept_and_nothing_comes_while_they_rest(sql
     assert load.receipts == later.receipts[: len(load.receipts)]
 
 
-def test_what_broke_them_is_raised_where_one_waits_for_them(sqlite_service: Service) -> None:
+def test_a_refusal_that_broke_them_is_raised_where_one_waits(sqlite_service: Service) -> None:
     strangers = Load(lambda who: sqlite_service.client({"app-1": "bank-a", "bank-a": "app-1"}[who]))
     strangers.start()
     with pytest.raises(ClientError):
