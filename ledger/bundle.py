@@ -7,16 +7,20 @@ import logging
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from ledger.canonical import b64u, encode
 from ledger.clock import SystemClock
+from ledger.entries.acts import ConsentAmend, ConsentRequest
+from ledger.entries.evidence import decode_evidence
+from ledger.entries.statement import payload_of
 from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from ledger.merkle.tiles import ENTRIES, TILE_WIDTH, TilePath, format_path, tile_widths
 from ledger.notes.checkpoint import Vkeys, keys_of
@@ -33,7 +37,15 @@ log = logging.getLogger("ledger.bundle")
 INDEXES_A_FILE: Final = 65_536
 """Entries whose evidence shares one file."""
 _ROWS: Final = 2_048
+_REQUESTS: Final = 256
+"""Request texts in memory at a time, each of at most 64 KiB."""
 
+Requests = Callable[
+    [Snapshot, Mapping[bytes, Collection[str]], Mapping[bytes, Cipher]], Iterable[tuple[bytes, str, bytes]]
+]
+"""Given the `details_hash`es that are wanted by chain, and the chains' ciphers: chain, hash and text of each request that is
+still there (docs/spec/requests.md)."""
+_ASKING: Final = (b'{"act":"consent.amend"', b'{"act":"consent.request"')
 Progress = Callable[[int, int], None]
 """Takes entries done and entries in all."""
 
@@ -145,12 +157,14 @@ def export_bundle(
     created: int | None = None,
     progress: Progress | None = None,
     models: Models = lambda _: None,
+    requests: Requests | None = None,
 ) -> int:
     """Write a bundle of the log as of a committed `size` (default: the newest); how many entries it has.
 
     `head` is a size with its checkpoint note, when it is to be one with cosignatures.
     `policy` is the tlog-policy to enclose, by default the log's `vkeys` without witnesses. `models` gives the bytes of the
-    models that the log names; without them an auditor counts the alerts of a model as not checked. Raises InvalidInput for
+    models that the log names; without them an auditor counts the alerts of a model as not checked. `requests` gives the texts
+    of requests in the words of outward standards, which may name people; without it none is written. Raises InvalidInput for
     a size that the log never signed.
     """
     with store.read() as connection:
@@ -180,7 +194,7 @@ def export_bundle(
         for path, content in _model_files(connection, size, models):
             target.write(path, content)
         if disclose.level != "none":
-            for path, parts in _evidence_files(connection, keystore, size, disclose, progress):
+            for path, parts in _evidence_files(connection, keystore, size, disclose, progress, requests):
                 target.write_parts(path, parts)
     target.close()
     return size
@@ -210,29 +224,72 @@ def _model_files(connection: Snapshot, size: int, models: Models) -> Iterator[tu
 
 
 def _evidence_files(
-    connection: Snapshot, keystore: KeyStore, size: int, disclose: Disclose, progress: Progress | None
+    connection: Snapshot,
+    keystore: KeyStore,
+    size: int,
+    disclose: Disclose,
+    progress: Progress | None,
+    requests: Requests | None,
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each file with its parts, which are to be taken before the next file is asked for."""
     for number in range((size + INDEXES_A_FILE - 1) // INDEXES_A_FILE):
         entries = range(number * INDEXES_A_FILE, min(size, (number + 1) * INDEXES_A_FILE))
-        lines = _lines(connection, keystore, entries, disclose)
+        asked: list[_Asked] | None = None if requests is None else []
+        lines = _lines(connection, keystore, entries, disclose, asked)
         if progress is not None:
             lines = _told(lines, entries, size, progress)
         lines = filter(None, lines)
         if first := next(lines, b""):  # a file without a line is not written
             name = format_path(TilePath(0, number)).removeprefix("tile/0/")
             yield f"evidence/{name}.jsonl.gz", _gzipped(chain([first], lines))
+            if requests is not None and asked:
+                texts = _request_lines(connection, keystore, asked, requests)
+                if first := next(texts, b""):
+                    yield f"requests/{name}.jsonl.gz", _gzipped(chain([first], texts))
 
 
-def _lines(connection: Snapshot, keystore: KeyStore, entries: range, disclose: Disclose) -> Iterator[bytes]:
-    """The lines of these entries, those of one query together."""
+class _Asked(NamedTuple):
+    """An entry that names a request's text."""
+
+    entry: int
+    chain: bytes
+    digest: str
+
+
+def _request_lines(
+    connection: Snapshot, keystore: KeyStore, asked: Sequence[_Asked], requests: Requests
+) -> Iterator[bytes]:
+    """The lines of the requests that are still there, in order of their entries."""
+    for first in range(0, len(asked), _REQUESTS):
+        these = asked[first : first + _REQUESTS]
+        wanted: dict[bytes, set[str]] = {}
+        for one in these:
+            wanted.setdefault(one.chain, set()).add(one.digest)
+        ciphers = keystore.existing(wanted, remember=False)
+        found = {(of, digest): text for of, digest, text in requests(connection, wanted, ciphers)}
+        for entry, of, digest in these:
+            if (of, digest) in found:
+                yield encode({"index": entry, "request": b64u(found[of, digest])}) + b"\n"
+
+
+def _asked_in(evidence: bytes) -> str | None:
+    """The `details_hash` of an entry that asks for a consent in the words of a standard."""
+    if not evidence.startswith(_ASKING):
+        return None
+    says = payload_of(decode_evidence(evidence).statements[0])
+    digest = says.terms.details_hash if isinstance(says, ConsentRequest | ConsentAmend) else UNSET
+    return digest if isinstance(digest, str) else None
+
+
+def _lines(
+    connection: Snapshot, keystore: KeyStore, entries: range, disclose: Disclose, asked: list[_Asked] | None
+) -> Iterator[bytes]:
+    """The lines of these entries, those of one query together. `asked` is told of those that name a request's text."""
     for first in entries[::_ROWS]:
         rows = sealed_rows(connection, first, min(entries.stop, first + _ROWS))
         wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
         ciphers = keystore.existing((row.chain for row in wanted), remember=False)
-        yield b"".join(
-            _readable_line(row.idx, row.sealed, ciphers[row.chain]) for row in wanted if row.chain in ciphers
-        )
+        yield b"".join(_readable_line(row, ciphers[row.chain], asked) for row in wanted if row.chain in ciphers)
 
 
 def _told(lines: Iterator[bytes], entries: range, size: int, progress: Progress) -> Iterator[bytes]:
@@ -248,13 +305,16 @@ def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield packing.flush()
 
 
-def _readable_line(index: int, sealed: bytes, cipher: Cipher) -> bytes:
+def _readable_line(row: Any, cipher: Cipher, asked: list[_Asked] | None) -> bytes:
     """An entry's line; none when its body was changed in storage: the auditor gets the rest, and is told what is missing."""
     try:
-        return _line(index, *open_evidence(index, sealed, cipher))
+        evidence, opening = open_evidence(row.idx, row.sealed, cipher)
     except Corrupt as error:
-        log.warning("entry %d: %s; the bundle is written without its body", index, error.detail)
+        log.warning("entry %d: %s; the bundle is written without its body", row.idx, error.detail)
         return b""
+    if asked is not None and (digest := _asked_in(evidence)) is not None:
+        asked.append(_Asked(row.idx, row.chain, digest))
+    return _line(row.idx, evidence, opening)
 
 
 def _line(index: int, evidence: bytes, opening: bytes) -> bytes:

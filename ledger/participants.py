@@ -40,12 +40,14 @@ from ledger.documents import (
 )
 from ledger.entries.case_acts import CaseAct, CaseHandOver
 from ledger.entries.declarations import Declaration, PurposeDefine
+from ledger.entries.history_acts import HistoryAct
 from ledger.entries.keys import Verify, verifier_of
 from ledger.entries.leaf import declaration_chain
 from ledger.entries.partner_acts import PartnerAct
 from ledger.entries.statement import header_text, unknown_key
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from ledger.handovers import CaseHandovers
+from ledger.histories import AttestedHistories
 from ledger.log_keys import LogKeys
 from ledger.orders import AttestationApproved, ConformanceCertified, OrderDocument
 from ledger.partners import Partners
@@ -124,6 +126,8 @@ class Registry:
     """What partners have declared to each other."""
     handovers: CaseHandovers = field(default_factory=CaseHandovers)
     """Cases that one authority has handed to another."""
+    histories: AttestedHistories = field(default_factory=AttestedHistories)
+    """What holders have attested of the time before."""
     log_keys: LogKeys = field(default_factory=LogKeys)
     """The log's own keys, as far as documents name them."""
     shards: ShardSet = field(default_factory=ShardSet)
@@ -266,6 +270,9 @@ class Registry:
                 self._check_authority(principal, says.to)
             handovers = self.handovers.after_declaration(principal, says, index, time)
             return replace(self, size=index + 1, handovers=handovers)
+        if isinstance(says, HistoryAct):
+            histories = self.histories.after_declaration(principal, says, index, time)
+            return replace(self, size=index + 1, histories=histories)
         if isinstance(says, PartnerAct):
             partners = self.partners.after_declaration(principal, says, index, time)
             return replace(self, size=index + 1, partners=partners)

@@ -256,6 +256,7 @@ OPENERS = {
     "migrations/shape.py": "one look at a database that no engine may be made for yet",
     "migrations/env.py": "Alembic's own connection, to a database that engines.make_private has seen",
     "migrations/grants.py": "the owner's connection to PostgreSQL",
+    "api/histories/workbook.py": "what a holder sets aside while its past is brought, gone when all is recorded",
     "api/witness/store.py": "a witness's memory: one connection of the standard library",
     "api/demo/audit.py": "the demo's copy",
 }

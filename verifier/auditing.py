@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from verifier.errors import CannotCheck
 from verifier.inputs import check_age, conclude, head_facts, tell_policy_inside, trust_of
+from verifier.telling.attested import facts_of
 from verifier.telling.messages import word
 from verifier.telling.result import Result
 
@@ -85,6 +86,10 @@ def audit_bundle(
         for words in certificate_words(party, auditor.links.time, language)
     ]
     result.facts += [(word("certificate", language), words) for words in told[:MAX_CERTIFICATES]]
+    result.attested = auditor.replay.sheets.told
+    result.facts += [
+        (word("history", language), words) for words in facts_of(result.attested, language)[:MAX_CERTIFICATES]
+    ]
     if audit.start:
         result.facts.append((word("resumed", language), f"{audit.start:,}"))
     if not place.is_file():

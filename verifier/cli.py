@@ -66,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--set-proof", metavar="FILE", help="that the head log, which the policy names, committed to the entry"
     )
+    one.add_argument("--history", metavar="FILE", help="of a sheet: the receipt of the history that it belongs to")
     one = add("proof", parents=[policy], help="check a C2SP .tlog-proof")
     one.add_argument("path", metavar="FILE")
     one.add_argument("--entry", required=True, metavar="FILE", help="the entry's bytes")
@@ -122,6 +123,12 @@ def _add_recomputing(add: Callable[..., argparse.ArgumentParser], audit: argpars
     one.add_argument("path", metavar="PATH", help="directory or zip")
     one.add_argument("--statement", type=_index, metavar="INDEX", help="this one alone: it decides the exit status")
     one.add_argument("--list", metavar="FILE", help="the entries that its holder says it counts, an index a line")
+    one = add(
+        "history", parents=[audit], help="what holders attest of the time before the log, held against its sheets"
+    )
+    one.add_argument("path", metavar="PATH", help="directory or zip")
+    one.add_argument("--entry", type=_index, metavar="INDEX", help="this history alone: it decides the exit status")
+    one.add_argument("--source", metavar="PATH", help="the file or folder that it was made of")
     one = add("datamap", parents=[audit], help="a holder's data map, and the entry that commits to it")
     one.add_argument("map", metavar="FILE", help="the map as its holder handed it over")
     one.add_argument("--bundle", required=True, dest="path", metavar="PATH", help="directory or zip")

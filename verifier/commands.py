@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from verifier.attesting import history, hold_to_history
 from verifier.auditing import audit_bundle, digest_of
 from verifier.billing import datamap, usage
 from verifier.crypto.backend import Backend, select
@@ -32,6 +33,7 @@ __all__ = [
     "evidence",
     "explain",
     "fresh",
+    "history",
     "judge_set",
     "log",
     "pack",
@@ -97,6 +99,16 @@ def receipt(arguments: argparse.Namespace, result: Result) -> Result:
         result.findings.refuse(refusal)
         return conclude(result, False)
     result.findings = checked.findings
+    try:
+        other = (
+            None
+            if arguments.history is None
+            else check_receipt(read_file(arguments.history, result), trust, backend, keys)
+        )
+    except Refuted as refusal:
+        result.findings.refuse(refusal, file=arguments.history)
+        return conclude(result, False)
+    hold_to_history(checked, other)
     if checked.head is not None:
         head_facts(result, checked.head, trust, arguments.lang)
         result.facts.append(
@@ -174,6 +186,8 @@ def _transparent(
 
 def _tell_entry(arguments: argparse.Namespace, result: Result, leaf: Leaf | None, facts: Facts | None) -> None:
     """Which entry a receipt is of, and what it says."""
+    from verifier.records.history_acts import SHEET
+    from verifier.telling.attested import word_of
     from verifier.telling.story import told_reasons
 
     if leaf is not None:
@@ -184,6 +198,8 @@ def _tell_entry(arguments: argparse.Namespace, result: Result, leaf: Leaf | None
         for name, value in (facts.outcome or {}).items():
             result.facts.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
         result.lines = [*told_reasons(facts, arguments.lang)]
+        if facts.act == SHEET:
+            result.lines.append(word_of(facts.party, arguments.lang))
 
 
 def pack(arguments: argparse.Namespace, result: Result) -> Result:
@@ -191,6 +207,7 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
     from verifier.audit.pack import check_pack
     from verifier.audit.pack_items import HEAD, ISSUED
     from verifier.bytes.archive import open_archive
+    from verifier.telling.attested import of_rows
 
     trust, backend = trust_of(arguments, result), select()
     place = Path(arguments.path)
@@ -216,6 +233,8 @@ def pack(arguments: argparse.Namespace, result: Result) -> Result:
         (word("items", language), f"{checked.present:,} / {head.items_count:,}"),
         (word("withheld", language), f"{max(checked.absent, 0):,}"),
     ]
+    if checked.attested:
+        result.lines.append(of_rows(checked.attested, language))
     check_age(arguments, result, checked.log_head, trust.policy, head.created)
     if checked.left_open:
         raise CannotCheck(checked.left_open)

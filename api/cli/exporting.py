@@ -18,6 +18,7 @@ from api.node.building import opened, short_lived
 from api.node.logs import configure_logging
 from api.node.opening import EvidenceOpening, put_on_record
 from api.node.settings import Settings
+from api.office.facts import request_texts
 from ledger.bundle import DirectoryTarget, Disclose, Target, ZipTarget, create_private, export_bundle
 from ledger.errors import Corrupt, Unavailable
 
@@ -43,6 +44,10 @@ def export(
     unrecorded: Annotated[
         bool, typer.Option("--unrecorded", help="Open evidence of a log that no node may continue, off the record.")
     ] = False,
+    requests: Annotated[
+        bool,
+        typer.Option("--requests", help="With the texts of requests over outward standards, which may name people."),
+    ] = False,
     state: State = None,
 ) -> None:
     """Write a bundle of the whole log for an auditor (consent-verify bundle), with evidence for a --reason that the log
@@ -52,6 +57,8 @@ def export(
     disclose = _disclose(evidence)
     settings = settings_from(state)
     configure_logging("warning")
+    if requests and (disclose.level == "none" or customer or participant or period or everything):
+        raise typer.BadParameter("texts of requests go with the evidence of a bundle", param_hint="--requests")
     if selection := Selection(customer, participant, period, everything):
         if disclose.level == "partial":
             raise typer.BadParameter(
@@ -91,6 +98,7 @@ def export(
                 head=head,
                 progress=progress,
                 models=node.models.read,
+                requests=request_texts if requests else None,
             )
     say(f"{target}: {size} entries", entries=size, target=str(target))
 

@@ -102,6 +102,12 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
         "Which fields a holder gives out: by what permission, how grave, how masked.",
         group=True,
     ),
+    "history": CommandPlace(
+        "api.cli.histories",
+        "histories",
+        "History from before the log, attested by a holder and decided by nobody here.",
+        group=True,
+    ),
     "partner": CommandPlace(
         "api.cli.joining", "joining", "Coming in by an invitation, changing keys, stopping.", group=True
     ),

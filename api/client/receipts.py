@@ -19,7 +19,16 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.acts import AccessBatch, AccessItem, AccessRequest, Act
 from ledger.entries.declarations import Declaration
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence, encode_evidence
-from ledger.entries.leaf import CommitmentLeaf, Leaf, OperatorLeaf, consent_chain, declaration_chain, subject_chain
+from ledger.entries.history_acts import HistorySheet
+from ledger.entries.leaf import (
+    CommitmentLeaf,
+    Leaf,
+    OperatorLeaf,
+    consent_chain,
+    declaration_chain,
+    history_chain,
+    subject_chain,
+)
 from ledger.entries.payload import acting_for
 from ledger.entries.statement import parse_item, payload_of
 from ledger.errors import LedgerError
@@ -35,7 +44,7 @@ MAX_SKEW_MS: Final = 300_000
 """How far `iat` of a statement may be from its leaf's time."""
 
 WITHOUT_OUTCOME: Final = frozenset(
-    {"access.receive", "access.release", "subject.consent", "subject.enrol", "subject.unenrol"}
+    {"access.receive", "access.release", "history.sheet", "subject.consent", "subject.enrol", "subject.unenrol"}
 )
 
 Level = Literal["logged", "witnessed"]
@@ -169,6 +178,9 @@ def _check_place(leaf: CommitmentLeaf, payload: Act, item: AccessItem | None, or
             "subject",
             subject_chain(acting_for(payload.iss, payload.on_behalf_of), getattr(payload, "subject", "")),
         )
+    elif isinstance(payload, HistorySheet):
+        holder = acting_for(payload.iss, payload.on_behalf_of)
+        kind, chain = "subject", history_chain(holder, payload.sheet.subject)
     elif isinstance(payload, Declaration):
         kind, chain = "participant", declaration_chain(acting_for(payload.iss, payload.on_behalf_of))
     else:

@@ -6,7 +6,7 @@ Writes need no token: a signed statement authenticates its own submission.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ import orjson
 from api.client.errors import LedgerUnavailable, RefusedByLedger
 from api.client.signing import AnySigner, LocalSigner, sign_jwt, sign_jwt_with
 from api.client.statements import fresh_jti
-from api.client.transport import monotonic
+from api.client.transport import NONCE_HEADER, WANTS_NONCE, ProvingHeaders, monotonic
 from ledger.canonical import b64u
 from ledger.clock import Clock
 
@@ -52,6 +52,7 @@ class TokenSource:
         self._proof_key = LocalSigner.generate("dpop", "ES256")
         self._lock = asyncio.Lock()
         self._token: tuple[str, float] | None = None
+        self._nonce = ""
 
     async def headers(self, method: str, url: str) -> Mapping[str, str]:
         """Token and proof for one request; `url` is absolute, without query and fragment (RFC 9449 §4.2).
@@ -63,6 +64,10 @@ class TokenSource:
                 self._token = await self._fetch()
             token = self._token[0]
         return {"Authorization": f"DPoP {token}", "DPoP": self._proof(method, url, token)}
+
+    def learn(self, nonce: str) -> None:
+        """What the next proofs bring, where the ledger wants nonces (RFC 9449 §8)."""
+        self._nonce = nonce
 
     def forget(self) -> None:
         """Drop the token: the next request gets a new one."""
@@ -86,11 +91,10 @@ class TokenSource:
         }
 
     async def _fetch(self) -> tuple[str, float]:
-        url = f"{self._issuer}/token"
-        form = await self.identified() | {"grant_type": "client_credentials"}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "DPoP": self._proof("POST", url)}
         asked = self._monotonic()
-        answer = await self._http.post(url, content=urlencode(form), headers=headers)
+        answer = await self._ask()
+        if answer.status_code == 400 and WANTS_NONCE in answer.text:
+            answer = await self._ask()  # once more, with the nonce that it told
         if answer.status_code in {429, 502, 503, 504}:
             raise LedgerUnavailable(f"the token service answered {answer.status_code}")
         try:
@@ -105,9 +109,19 @@ class TokenSource:
         detail = said.get("detail") or said.get("error_description") or said.get("error")
         raise RefusedByLedger(answer.status_code, {"detail": detail, **said})
 
+    async def _ask(self) -> httpx2.Response:
+        url = f"{self._issuer}/token"
+        form = await self.identified() | {"grant_type": "client_credentials"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "DPoP": self._proof("POST", url)}
+        answer = await self._http.post(url, content=urlencode(form), headers=headers)
+        self._nonce = answer.headers.get(NONCE_HEADER, self._nonce)
+        return answer
+
     def _proof(self, method: str, url: str, token: str | None = None) -> str:
         header = {"jwk": dict(self._proof_key.jwk), "typ": "dpop+jwt"}
         claims: dict[str, object] = {"htm": method, "htu": url, "iat": self._clock.now() // 1000, "jti": fresh_jti()}
+        if self._nonce:
+            claims["nonce"] = self._nonce
         if token is not None:
             claims["ath"] = b64u(sha256(token.encode()).digest())
         return sign_jwt(self._proof_key, header, claims)
@@ -121,14 +135,23 @@ class Tokens:
     ) -> None:
         self._sources = {one: TokenSource(http, participant, key, one, clock) for one in addresses}
 
-    def headers(self, method: str, path: str) -> Callable[[str], Awaitable[Mapping[str, str]]]:
+    def headers(self, method: str, path: str) -> ProvingHeaders:
         """What makes token and proof of a request to `path` (without query) of the address that is to be asked."""
-
-        async def made(address: str) -> Mapping[str, str]:
-            return await self._sources[address].headers(method, address + path)
-
-        return made
+        return _ProofsOf(self._sources, method, path)
 
     async def identified(self, address: str) -> dict[str, str]:
         """See `TokenSource`; for the node at this address."""
         return await self._sources[address].identified()
+
+
+class _ProofsOf:
+    """Token and proof for one request, at whichever address."""
+
+    def __init__(self, sources: Mapping[str, TokenSource], method: str, path: str) -> None:
+        self._sources, self._method, self._path = sources, method, path
+
+    async def __call__(self, address: str) -> Mapping[str, str]:
+        return await self._sources[address].headers(self._method, address + self._path)
+
+    def learn(self, address: str, nonce: str) -> None:
+        self._sources[address].learn(nonce)

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import orjson
 
@@ -35,6 +35,10 @@ AGAIN: Final = frozenset({429, 502, 503, 504})
 """Statuses that are tried again: too many requests, and «not now» from the ledger or from a proxy before it."""
 TOO_MANY: Final = 429
 """It is about the client and not about the node: no other node is asked before its time either."""
+
+NONCE_HEADER: Final = "dpop-nonce"
+WANTS_NONCE: Final = "use_dpop_nonce"
+"""RFC 9449 §8, §9: the error of a proof without the nonce that the ledger wants."""
 
 Headers = Callable[[str], Awaitable[Mapping[str, str]]]
 """Makes the headers of one try, for the address that it goes to."""
@@ -91,6 +95,19 @@ def open_http(timeout: float, transport: httpx2.AsyncBaseTransport | None = None
     return httpx2.AsyncClient(timeout=waits, transport=transport, limits=limits)
 
 
+@runtime_checkable
+class ProvingHeaders(Protocol):
+    """Headers with a proof of possession. They learn what the ledger wants in the next one (RFC 9449 §8)."""
+
+    async def __call__(self, address: str) -> Mapping[str, str]:
+        """The headers of one try at an address."""
+        ...
+
+    def learn(self, address: str, nonce: str) -> None:
+        """The nonce that the next proof for an address brings."""
+        ...
+
+
 async def as_form(_: str) -> Mapping[str, str]:
     """The headers of a form."""
     return {"Content-Type": "application/x-www-form-urlencoded"}
@@ -140,9 +157,7 @@ class Transport:
             asked, asks_for, everywhere = monotonic(), 0.0, False
             try:
                 async with asyncio.timeout(left):
-                    extra = {} if headers is None else dict(await headers(address))
-                    content = await body(address) if callable(body) else body
-                    answer = await self._send(method, address + path, content, extra)
+                    answer = await self._try(method, address, path, body, headers)
             except (TransportError, TimeoutError, LedgerUnavailable) as error:
                 reason = error.detail if isinstance(error, LedgerUnavailable) else f"{type(error).__name__}: {error}"
             else:
@@ -160,6 +175,25 @@ class Transport:
         raise LedgerUnavailable(
             f"{method} {path}: no answer after {tries} tries ({reason}); sending the same again is safe"
         )
+
+    async def _try(
+        self, method: str, address: str, path: str, body: bytes | Body | None, headers: Headers | None
+    ) -> Answer:
+        """One try; twice where the ledger asks for a proof with the nonce that it tells."""
+        answer = await self._made_and_sent(method, address, path, body, headers)
+        if not isinstance(headers, ProvingHeaders) or not (nonce := answer.headers.get(NONCE_HEADER)):
+            return answer
+        headers.learn(address, nonce)
+        if answer.status != 401 or WANTS_NONCE not in answer.headers.get("www-authenticate", ""):
+            return answer
+        return await self._made_and_sent(method, address, path, body, headers)
+
+    async def _made_and_sent(
+        self, method: str, address: str, path: str, body: bytes | Body | None, headers: Headers | None
+    ) -> Answer:
+        extra = {} if headers is None else dict(await headers(address))
+        content = await body(address) if callable(body) else body
+        return await self._send(method, address + path, content, extra)
 
     async def newest(
         self, read: Callable[[], Awaitable[str]], opened: Callable[[str], Checkpoint], size: int

@@ -117,8 +117,9 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
     errors.NotPermitted: Problem(
         403, "not-permitted", "Not permitted to this participant",
         "The participant is suspended, does not have the role that this act needs, or is a regulator that orders more than it "
-        "is there for. Nothing was recorded.",
-        "A suspended participant may still do what only reduces sharing. A regulator names in `scope` what the message says. "
+        "is there for; or the recipient whose consent was to be authorised is suspended. Nothing was recorded.",
+        "A suspended participant may still do what only reduces sharing, and nobody can agree to its requests. A regulator "
+        "names in `scope` what the message says. "
         "For anything else, speak to the operator.",
     ),
     errors.Unavailable: Problem(

@@ -45,6 +45,8 @@ class Visit:
     index: int | None = None
     """Index of the (first) entry that the request made or read."""
     problem: str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """What goes with the answer, whichever it is."""
     given_up: bool = False
     """Whether it was answered because its handler took too long."""
 

@@ -37,6 +37,7 @@ from api.tokens.external import ExternalIssuers, Reach
 from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
 from api.tokens.keys import TokenSigner, read_key_set
+from api.tokens.nonces import Nonces
 from api.tokens.once import Once
 from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
@@ -135,17 +136,18 @@ def _refuse_other_versions(settings: Settings) -> None:
 
 def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
     """A node around a ledger that exists already. Raises NotFound or InvalidInput for unfit key files."""
+    ledger.usage.use_book_in(settings.state_dir)
     signer = TokenSigner.load(settings.token_key_file)
     operator_keys = read_key_set(settings.operator_jwks_file)
     once = Once(settings.token_store_url)
     issuer = settings.base_url
-
     registry = ledger.registry_now  # a token dies in the commit that ends it, on every front
     clients = Clients(issuer, once, registry, operator_keys)
     grants = Grants(ledger.records.consent, registry)
     registrations = Registrations(settings.database_url, signer, issuer)
     flow = CodeFlow(issuer, signer, once, grants.is_active, registrations)
     certificates = _certificates(settings)
+    nonces = Nonces(signer) if settings.dpop_nonce == "required" else None
     registering = registering_of(settings, ledger, registrations, once)
     tokens = TokenService(
         issuer,
@@ -159,14 +161,12 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         mutual_tls=certificates is not None,
         code_flow=settings.gateway_file.exists(),
         registration=registering.offered,
+        nonces=nonces,
     )
     introspection = Introspection(issuer, signer, once, clients, grants, flow)
-    guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates)
-    events = Events(
-        EventStore(settings.database_url),
-        EventQueries(ledger.store, ledger.keystore),
-        EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file)),
-    )
+    guard = TokenGuard(issuer, signer, once, registry, _external(settings), certificates, nonces)
+    told = EventTokens(issuer, ledger.origin, TokenSigner.load(settings.event_key_file))
+    events = Events(EventStore(settings.database_url), EventQueries(ledger.store, ledger.keystore), told)
     policy = read_policy(settings, ledger.vkeys)
     return Node(
         settings,
@@ -187,6 +187,7 @@ def equip(settings: Settings, ledger: Ledger, slot: Slot | None = None) -> Node:
         slot,
         certificates,
         _office(settings, ledger),
+        nonces=nonces,
         remits=read_remits(settings.web.regulators_file),
     )
 

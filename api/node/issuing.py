@@ -1,12 +1,13 @@
 """Reports by themselves, when their periods end (docs/reports.md, «By themselves»).
 
 Each serving process looks every few minutes. What is due follows from the log alone, so a restart forgets nothing; should two
-processes issue one report at once, the log accepts one.
+processes issue one report at once, the log accepts one. In between it keeps the count book, where somebody will ask for it.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,17 +16,21 @@ from typing import Final
 import structlog
 
 from ledger.app import Ledger
+from ledger.billing.bill import needs_release
 from ledger.clock import Clock, SystemClock
 from ledger.errors import LedgerError, Refused
 from ledger.queries.counting import Counting
 from ledger.queries.issued import issue_of, keep_file
 from ledger.queries.reports import report_from_book
 from ledger.queries.schedule import due_reports
+from ledger.storage.counted import BOOK_NAME
 
 log = structlog.get_logger("api.node.issuing")
 
 LOOK_SECONDS: Final = 120.0
 """A report comes within two minutes after the end of its period, and the time it takes to count."""
+PAUSE_SECONDS: Final = 5.0
+"""Between two pages that are read into the count book: a thousand entries take a tenth of a second, which requests wait for."""
 
 
 class ReportIssuer:
@@ -72,11 +77,25 @@ class ReportIssuer:
                     log.warning("a report was issued without entries that were erased", index=entry.index)
         return recorded
 
+    def keep_book(self) -> bool:
+        """Read some new entries into the count book, if there is one, or a tariff that is counted from it; whether it is now as
+        long as the log. Raises LedgerError."""
+        ledger = self._ledger
+        tariffs = ledger.registry.partners.tariffs.values()
+        if not ((self._state_dir / BOOK_NAME).exists() or any(needs_release(tariff.says.lines) for tariff in tariffs)):
+            return True
+        with closing(Counting.beside(ledger.store, ledger.keystore, self._state_dir)) as counting:
+            return counting.catch_up(seconds=0).is_whole
+
     def _live(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):
             try:
                 for index in self.turn():
                     log.info("report issued", index=index)
+                until = time.monotonic() + LOOK_SECONDS
+                while not self.keep_book() and time.monotonic() < until:
+                    if self._ended.wait(PAUSE_SECONDS):
+                        return
             except LedgerError as error:
                 log.warning("reports wait", error=error.detail)
             except OSError as error:

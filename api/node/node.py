@@ -12,7 +12,7 @@ from api.events.endpoints import Endpoints
 from api.events.sender import AlertTelling, EventSender, OutwardMessages
 from api.events.tokens import EventTokens
 from api.http.refusals import InvalidClient
-from api.http.wire import Scope
+from api.http.wire import Scope, visit_of
 from api.node.bundling import Bundler
 from api.node.issuing import ReportIssuer
 from api.node.models import ModelFolder
@@ -37,6 +37,7 @@ from api.tokens.grants import Grants
 from api.tokens.introspection import Introspection
 from api.tokens.jwt import BadToken
 from api.tokens.keys import TokenSigner
+from api.tokens.nonces import Nonces
 from api.tokens.once import Once
 from api.tokens.registrations import Registrations
 from api.tokens.service import TokenService
@@ -121,6 +122,8 @@ class Node:
     """Likewise; None too when the settings leave reports to the operator."""
     committer: HeadCommitter | None = None
     """Likewise; it has nothing to do where this is no head log."""
+    nonces: Nonces | None = None
+    """What DPoP proofs must bring; None where they need not."""
     discretion: Discretion = field(default_factory=Discretion)
     """Which consents one person of a relationship keeps from the others, for standards that show a customer's."""
     watcher: RegisterWatcher | None = None
@@ -160,6 +163,11 @@ class Node:
             return self.certificates.certificate(scope, time.time())
         except BadToken as error:
             raise InvalidClient(str(error)) from None
+
+    def tell_nonce(self, scope: Scope) -> None:
+        """Whatever is answered, the caller's next proof has a nonce (RFC 9449 §8.2). Raises Unavailable."""
+        if self.nonces is not None:
+            visit_of(scope).headers = self.nonces.told(time.time())
 
     def remit_of(self, participant: str) -> Remit:
         """What it may see as a regulator."""

@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     `$ssl_client_escaped_cert`, Envoy `x-forwarded-client-cert`), for clients with mutual TLS (RFC 8705). Empty: none."""
     proxy_secret_file: Path | None = None
     """What the proxy sends as `Proxy-Secret` beside that header (mode 0600): without it anybody could write the header."""
+    dpop_nonce: Literal["off", "required"] = "off"
+    """`required`: DPoP proofs must bring a nonce of this ledger (RFC 9449 §8, §9); a client without one is told it, and repeats
+    its request. Tokens bound to certificates need none."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of processes that answer; from two upwards, one more sequences for them."""
 

@@ -11,7 +11,8 @@ both lie in one write-ahead log: when the entry is durable, so is what was writt
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.engines.engine import insert_into, operations_engine
 from ledger.entries.leaf import consent_chain
 from ledger.errors import BadEncoding, Corrupt, Unavailable
+from ledger.queries.tree import Snapshot
 from ledger.storage.tables import entries
 from ledger.storage.tables import standard_notes as _notes
 from ledger.vault.cipher import Cipher
@@ -31,6 +33,10 @@ from ledger.vault.keystore import KeyStore
 
 NOTE_LIMIT: Final = 64 * 1024
 """Bytes of one note."""
+_FACTS: Final = "facts:"
+_TOGETHER: Final = 500
+"""Chains that one question names."""
+log = logging.getLogger("consent_ledger.office")
 
 
 def details_hash(facts: bytes) -> str:
@@ -40,7 +46,7 @@ def details_hash(facts: bytes) -> str:
 
 def facts_name(digest: str) -> str:
     """The name of the note that holds the request with this `details_hash`."""
-    return f"facts:{digest}"
+    return f"{_FACTS}{digest}"
 
 
 class Notes:
@@ -111,6 +117,34 @@ class Notes:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
             raise Unavailable("the notes of the standards cannot be read or written now") from error
+
+
+def request_texts(
+    connection: Snapshot, wanted: Mapping[bytes, Collection[str]], ciphers: Mapping[bytes, Cipher]
+) -> Iterator[tuple[bytes, str, bytes]]:
+    """Chain, `details_hash` and text of the requests that are still there, for a bundle. `wanted`: hashes by chain. One whose
+    note was changed in storage is left out, and told."""
+    chains = list(wanted)
+    for first in range(0, len(chains), _TOGETHER):
+        these = chains[first : first + _TOGETHER]
+        query = select(_notes).where(_notes.c.chain.in_(these), _notes.c.name.startswith(_FACTS, autoescape=True))
+        for row in connection.execute(query):
+            digest, cipher = str(row.name).removeprefix(_FACTS), ciphers.get(row.chain)
+            if cipher is None or digest not in wanted[row.chain]:
+                continue
+            try:
+                text = _request_of(row, cipher, digest)
+            except Corrupt as error:
+                log.warning("a request's text: %s; the bundle is written without it", error.detail)
+                continue
+            yield row.chain, digest, text
+
+
+def _request_of(row: Any, cipher: Cipher, digest: str) -> bytes:
+    text = open_note(row, cipher)
+    if details_hash(text) != digest:
+        raise Corrupt("the note is another request than its name says")
+    return text
 
 
 def open_note(row: Any, cipher: Cipher) -> bytes:

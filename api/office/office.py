@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from api.office.facts import Notes, details_hash, facts_name
 from api.office.gateway import Gateway
+from api.office.translating import require_translation
 from api.office.wish import Wish, require_same
 from ledger.app import Ledger
 from ledger.catalogue import CATALOGUES
@@ -108,6 +109,7 @@ class Office:
         """
         self.require_holder(holder)
         wished = self._terms(recipient, holder, wish, facts)
+        require_translation(wished, facts)
         if statement is None:
             consent_id = str(uuid.uuid4())
             text = self.gateway.make("consent.request", recipient, consent_id=consent_id, terms=wished).text

@@ -145,6 +145,14 @@ ACT_ROUTES: Final = (
     _partner("attestation.withdraw", "/attestations/withdraw", "Withdraw an attestation", "By who gave it."),
     _partner("map.publish", "/maps", "Publish a data map",
              "By a holder: the hash of the map from its fields to the catalogue, one version after the other."),
+    _partner("history.attest", "/histories", "Attest history from before the log",
+             "By a holder: the hash of the source, how many rows of how many customers, the root over the sheets that follow. "
+             "The holder's word: nothing is decided by it."),
+    _partner("history.sheet", "/histories/sheets", "Bring a sheet of an attested history",
+             "By the holder that attested it: rows of one customer, with their path to the root. Rows end where the "
+             "customer's own record in this log begins."),
+    _partner("history.withdraw", "/histories/withdraw", "Withdraw an attested history",
+             "By who attested it. What was brought stays, told as withdrawn; its source may then be brought again."),
     _partner("tariff.offer", "/tariffs", "Offer a tariff",
              "By a holder, to one recipient or to any. Prices in thousandths of a minor unit of the currency."),
     _partner("tariff.accept", "/tariffs/accept", "Accept a tariff", "By the recipient: from here on both have signed it."),

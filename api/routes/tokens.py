@@ -44,7 +44,7 @@ async def get_token_metadata(node: NodeHere) -> Response:
     answers={200: answer("A JWK set")},
 )
 async def get_token_keys(node: NodeHere) -> Response:
-    """What access tokens are verified with. It signs nothing else."""
+    """What access tokens are verified with. The same key signs this service's own codes and nonces."""
     return Reply(200, msgspec.json.encode(node.tokens.key_set)).response()
 
 
@@ -63,12 +63,14 @@ async def post_token(request: Request, node: NodeHere) -> Response:
     """Client credentials (RFC 6749 §4.4), for this ledger's scopes or, with `authorization_details` (RFC 9396), for the data of
     one active consent at its holder; an authorization code with its `code_verifier` (§4.1.3, RFC 7636), or a refresh token
     (§6), for the consent that its customer agreed to. The client authenticates with `private_key_jwt` (RFC 7523) or with its
-    certificate (RFC 8705); the token is bound to the key of a `DPoP` header (RFC 9449), or to the certificate.
+    certificate (RFC 8705); the token is bound to the key of a `DPoP` header (RFC 9449), or to the certificate. Where this log
+    demands nonces, a proof without one is answered `use_dpop_nonce` and `DPoP-Nonce` (RFC 9449 §8): repeat the request with it.
 
     The assertion is signed by a key registered for `client` use: `iss` = `sub` = the participant id, `aud` = the issuer as one
     text, `exp` at most 60 s ahead, `jti` fresh. Errors carry the member `error` of RFC 6749 §5.2 beside the problem's own.
     """
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
+    await asyncio.to_thread(node.tell_nonce, request.scope)
     client, given = await asyncio.to_thread(
         node.tokens.issue, form, header(request.scope, b"dpop"), node.certificate_of(request.scope)
     )

@@ -36,6 +36,7 @@ from api.routes import (
     consents,
     delegations,
     events,
+    histories,
     joining,
     log,
     operations,
@@ -84,6 +85,7 @@ ROUTERS = (
     alerts.router,
     partners.router,
     usage.router,
+    histories.router,
     joining.router,
     delegations.router,
 )

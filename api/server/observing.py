@@ -81,6 +81,7 @@ class Observed:
                 names = {name for name, _ in said}
                 if b"x-request-id" not in names:  # a standard may say whose id it is
                     said.append((b"x-request-id", request_id))
+                said += visit.headers
                 said += [header for header in SECURITY_HEADERS if header[0] not in names]
                 if b"cache-control" not in names:  # answers that may be kept say so; any other may hold evidence
                     said.append((b"cache-control", b"no-store"))

@@ -15,6 +15,7 @@ from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.delegations import Delegating, DelegationsReply, SignedActsReply
 from api.routes.events import DeliveriesReply, EndpointReply, EndpointTestReply, NewEndpoint
+from api.routes.histories import AttestedHistoriesReply, BeginningsQuestion, BeginningsReply
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.partners import AttestationsReply, MapsReply, TariffsReply
 from api.routes.reconciliation import FindingsReply
@@ -69,6 +70,9 @@ _RENAMED: Final = {
     "MapReply": "DataMap",
     "TariffsReply": "Tariffs",
     "TariffReply": "Tariff",
+    "AttestedHistoriesReply": "AttestedHistories",
+    "AttestedHistoryReply": "AttestedHistory",
+    "BeginningsReply": "Beginnings",
     "UsagesReply": "UsageStatements",
     "UsageReply": "UsageStatement",
     "UsageCountReply": "UsageCount",
@@ -228,6 +232,9 @@ def schemas() -> dict[str, Any]:
         AlertsReply,
         AttestationsReply,
         MapsReply,
+        AttestedHistoriesReply,
+        BeginningsQuestion,
+        BeginningsReply,
         TariffsReply,
         UsagesReply,
         UsageCountReply,

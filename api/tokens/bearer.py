@@ -20,6 +20,7 @@ from api.tokens.dpop import check_proof, urls_of
 from api.tokens.external import ExternalIssuers
 from api.tokens.jwt import BadToken, check_times, read_jwt, text_claim
 from api.tokens.keys import ALGORITHMS, TokenSigner
+from api.tokens.nonces import Nonces, NonceWanted
 from api.tokens.once import REVOKED, Once, Use, given_back
 from api.tokens.scopes import scopes_of
 from ledger.canonical import unb64u
@@ -62,15 +63,18 @@ class TokenGuard:
         registry: Callable[[], Registry],
         external: ExternalIssuers,
         certificates: CertificateHeader | None = None,
+        nonces: Nonces | None = None,
     ) -> None:
         """`issuer` is this ledger's base address: issuer and audience of its tokens. `registry` is as of this moment, and may
-        block. `certificates`: how the proxy tells of client certificates, for tokens that are bound to one."""
+        block. `certificates`: how the proxy tells of client certificates, for tokens that are bound to one. `nonces`: what
+        proofs must bring."""
         self._issuer = issuer
         self._signer = signer
         self._registry = registry
         self._external = external
         self._once = once
         self._certificates = certificates
+        self._nonces = nonces
         self._uses: Together[Use, KnownUse] = Together(self._used)
         self._verified: Kept[str, dict[str, Any]] = Kept(KEPT_TOKENS)
 
@@ -92,6 +96,10 @@ class TokenGuard:
                 known = await self._revoked(claims, client, proof)
             else:
                 known = await self._proved(scope, claims, client, token, proof, now)
+        except NonceWanted as error:
+            raise _unauthenticated(
+                f"{error}: repeat the request with the one in DPoP-Nonce", "use_dpop_nonce"
+            ) from None
         except BadToken as error:
             wrong = "invalid_token" if isinstance(proof, Certificate) else "invalid_dpop_proof"
             raise _unauthenticated(f"the proof of possession is not valid: {error}", wrong) from None
@@ -114,6 +122,9 @@ class TokenGuard:
             proof, method=scope["method"], urls=urls_of(self._issuer, scope), now=now, access_token=token
         )
         _require_same(held.thumbprint, _bound_to(claims, "jkt"))
+        if self._nonces is not None:
+            visit_of(scope).headers = await asyncio.to_thread(self._nonces.told, now)
+            self._nonces.check(held.nonce, now)
         jti = claims.get("jti")
         digest = given_back(client, jti) if isinstance(jti, str) else b""
         return await self._uses.ask(Use("dpop", held.thumbprint, held.jti, held.expires_at, digest))

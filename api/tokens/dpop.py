@@ -24,6 +24,8 @@ class Proof:
     thumbprint: str
     jti: str
     expires_at: float
+    nonce: object = None
+    """What it says of RFC 9449 §8; still to be checked."""
 
 
 def check_proof(text: str, *, method: str, urls: tuple[str, ...], now: float, access_token: str | None = None) -> Proof:
@@ -50,7 +52,7 @@ def check_proof(text: str, *, method: str, urls: tuple[str, ...], now: float, ac
         expected = b64u(hashlib.sha256(access_token.encode()).digest())
         if not hmac.compare_digest(text_claim(claims, "ath").encode(), expected.encode()):
             raise BadToken("ath is not the hash of the access token")
-    return Proof(key.thumbprint, text_claim(claims, "jti", longest=128), issued + PAST_SECONDS)
+    return Proof(key.thumbprint, text_claim(claims, "jti", longest=128), issued + PAST_SECONDS, claims.get("nonce"))
 
 
 def urls_of(base_url: str, scope: Scope) -> tuple[str, ...]:

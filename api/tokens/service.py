@@ -22,10 +22,11 @@ from api.tokens.certificates import Certificate
 from api.tokens.clients import Authenticated, Clients, read_form
 from api.tokens.codes import REFRESH_SECONDS, RESPONSE_MODES, CodeFlow, Redeemed
 from api.tokens.details import ERROR, TYPE, AccountInformation, parse_details
-from api.tokens.dpop import check_proof
+from api.tokens.dpop import Proof
 from api.tokens.grants import BoundTo, Grants
 from api.tokens.jwt import BadToken
 from api.tokens.keys import ALGORITHMS, TokenSigner
+from api.tokens.nonces import Nonces, held_proof, refused_proof
 from api.tokens.once import Once
 from api.tokens.scopes import SCOPES, WORDED, in_our_words, scopes_of
 from ledger.canonical import b64u
@@ -59,10 +60,11 @@ class TokenService:
         mutual_tls: bool = False,
         code_flow: bool = False,
         registration: bool = False,
+        nonces: Nonces | None = None,
     ) -> None:
         """`issuer` is this ledger's base address; `lifetime` of tokens in seconds; `mutual_tls`: whether a proxy tells of
         client certificates; `code_flow`: whether outward standards are served, and with them pushed requests;
-        `registration`: whether a register's software can register itself."""
+        `registration`: whether a register's software can register itself; `nonces`: what DPoP proofs must bring."""
         self._issuer = issuer
         self._signer = signer
         self._once = once
@@ -76,6 +78,7 @@ class TokenService:
         self._code_flow = code_flow
         self._registration = registration
         self._lifetime = lifetime
+        self._nonces = nonces
 
     @property
     def key_set(self) -> dict[str, Any]:
@@ -150,8 +153,10 @@ class TokenService:
         kind = asked.get("grant_type")
         if kind not in GRANTS:
             raise BadRequest(f"the grants here are {', '.join(GRANTS)}", error="unsupported_grant_type")
+        # First: an assertion is good once, and who lacks a nonce comes again.
+        held = held_proof(proof, f"{self._issuer}/token", self._nonces, now)
         known = self._clients.authenticated(asked, now, certificate)
-        bound = self._binding(proof, certificate, now)
+        bound = self._binding(held, certificate)
         if kind == "authorization_code":
             grant = self._flow.redeemed(asked, known.id, bound.get("jkt", ""), now)
             return known.id, self._for_grant(known, asked, bound, now, grant, begins=True)
@@ -263,15 +268,14 @@ class TokenService:
         }
         return self._signer.jws({"kid": self._signer.kid, "typ": "at+jwt"}, claims | dict(said))
 
-    def _binding(self, proof: str | None, certificate: Certificate | None, now: float) -> Binding:
+    def _binding(self, held: Proof | None, certificate: Certificate | None) -> Binding:
         """What the token will be bound to (RFC 7800 `cnf`): the key of the proof, else the certificate. Raises BadRequest."""
-        if proof is None and certificate is not None:
+        if held is None and certificate is not None:
             return {"x5t#S256": certificate.x5t}
-        if proof is None:
+        if held is None:
             raise BadRequest("a DPoP proof is missing", error="invalid_dpop_proof")
         try:
-            held = check_proof(proof, method="POST", urls=(f"{self._issuer}/token",), now=now)
             self._once.use("dpop", held.thumbprint, held.jti, held.expires_at)
         except BadToken as error:
-            raise BadRequest(f"the DPoP proof is not valid: {error}", error="invalid_dpop_proof") from None
+            raise refused_proof(error) from None
         return {"jkt": held.thumbprint}

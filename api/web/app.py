@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
@@ -23,14 +22,13 @@ from api.http.wire import problem_reply, visit_of
 from api.node.bundling import Bundler, read_policy
 from api.node.models import ModelFolder
 from api.node.remits import read_remits
-from api.node.web_settings import WebSettings
 from api.office.discretion import Discretion
 from api.office.rights import Rights
 from api.partners.invitations import Invitations
 from api.tokens.keys import TokenSigner
 from api.web import live
-from api.web.agent import HolderAgent, HoldersFile, LocalAgent, read_customers
-from api.web.agent_remote import RemoteAgent
+from api.web.agent import read_customers
+from api.web.agents import read_agents, read_contacts
 from api.web.brand import read_brand
 from api.web.console import (
     admissions,
@@ -74,6 +72,7 @@ from api.web.pages import (
     complaining,
     completing,
     connections,
+    earlier,
     embedding,
     erasing,
     feedback,
@@ -102,12 +101,10 @@ from api.web.words import LANGUAGES, bdi
 from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.clock import Clock, SystemClock
-from ledger.entries.fields import ParticipantId, Text
 from ledger.errors import InvalidInput, LedgerError, NotFound, NotPermitted, Refused, SequencerStopped, Unavailable
 from ledger.queries.glances import GlanceQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.queries.witnessed import WitnessedQueries
-from ledger.secrets import read_secret
 
 if TYPE_CHECKING:
     from api.node.settings import Settings
@@ -127,6 +124,7 @@ ROUTERS: Final = (
     feedback.router,
     stopping.router,
     receipts.router,
+    earlier.router,
     settings.router,
     erasing.router,
     notices.router,
@@ -208,14 +206,14 @@ def build(
             web.session_store_url or f"sqlite:///{settings.state_dir / 'web.sqlite'}",
             web.session_key_file or settings.state_dir / KEY_NAME,
         ),
-        agents=_agents(web, ledger.origin, clock),
+        agents=read_agents(web, ledger.origin, clock),
         relying_party=relying_party,
         ceremonies=Ceremonies(host, base_url, ledger.origin),
         templates=templates,
         clock=clock,
         disclosures=Disclosures(OverviewQueries(ledger.store), lambda: ledger.registry.handovers),
         discretion=Discretion(),
-        contacts=_contacts(web),
+        contacts=read_contacts(web),
         directory=ParticipantDirectory.read(web.directory_file),
         brand=read_brand(web.brand_file),
         glances=GlanceQueries(ledger.store, ledger.keystore),
@@ -293,26 +291,6 @@ def _sign_in(settings: Settings, clock: Clock) -> tuple[DevelopmentProvider | No
         clock=clock,
     )
     return provider, RelyingParty(provider.issuer, web.oidc_client_id, key, callback, clock)
-
-
-def _agents(web: WebSettings, origin: str, clock: Clock) -> Mapping[str, HolderAgent]:
-    if web.holders_file is None:
-        return {}
-    folder = web.holders_file.parent
-    agents: dict[str, HolderAgent] = {}
-    for entry in msgspec.json.decode(web.holders_file.read_bytes(), type=HoldersFile).holders:
-        if entry.url:
-            token = read_secret(folder / entry.token_file).decode().strip()
-            agents[entry.holder] = RemoteAgent(entry.holder, entry.url, token)
-        else:
-            agents[entry.holder] = LocalAgent.load(entry, folder, origin, clock)
-    return agents
-
-
-def _contacts(web: WebSettings) -> Mapping[str, str]:
-    if web.contacts_file is None:
-        return {}
-    return msgspec.json.decode(web.contacts_file.read_bytes(), type=dict[ParticipantId, Text])
 
 
 # -- errors as pages ----------------------------------------------------------------------------------------------------

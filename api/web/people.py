@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from api.web.staff import Staff
 from ledger.canonical import unb64u
-from ledger.entries.leaf import subject_chain
+from ledger.entries.leaf import history_chain, subject_chain
 
 IDLE_MS: Final = 15 * 60_000
 ABSOLUTE_MS: Final = 8 * 3_600_000
@@ -45,6 +45,11 @@ class Person(Struct, frozen=True):
     def chain(self) -> bytes:
         """The subject chain that lists this customer's consents."""
         return subject_chain(self.holder, self.subject)
+
+    @property
+    def history_chain(self) -> bytes:
+        """The chain of what her bank attests of the time before (docs/spec/history.md)."""
+        return history_chain(self.holder, self.subject)
 
 
 class SignInSca(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,13 +11,12 @@ from msgspec import UNSET
 from ledger.entries.partner_acts import TariffLine, UsageAmount
 
 
-class Release(NamedTuple):
-    """What a line of a tariff looks at in a release: the access's item, and the rows that were given out."""
+class Band(NamedTuple):
+    """A line of a tariff, by its number, and the rows that it is for, both included; `last` None: no bound."""
 
-    attended: bool
-    purpose: str
-    resources: tuple[str, ...]
-    rows: int
+    line: int
+    first: int
+    last: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,24 @@ def needs_release(lines: Sequence[TariffLine]) -> bool:
     )
 
 
-def line_of(lines: Sequence[TariffLine], release: Release) -> int | None:
-    """The number of the first line that matches; None where none does."""
-    for number, line in enumerate(lines):
-        if (
-            (line.attended is UNSET or line.attended == release.attended)
-            and (line.purpose is UNSET or line.purpose == release.purpose)
-            and (line.resource is UNSET or line.resource in release.resources)
-            and (line.rows_from is UNSET or line.rows_from <= release.rows)
-            and (line.rows_to is UNSET or release.rows <= line.rows_to)
-        ):
-            return number
+def bands_of(
+    lines: Sequence[TariffLine], *, attended: bool, purpose: str, resources: Collection[str]
+) -> tuple[Band, ...]:
+    """Of a tariff's lines those that match a release under such an access, if it gave out the right number of rows."""
+    return tuple(
+        Band(number, 0 if line.rows_from is UNSET else line.rows_from, None if line.rows_to is UNSET else line.rows_to)
+        for number, line in enumerate(lines)
+        if (line.attended is UNSET or line.attended == attended)
+        and (line.purpose is UNSET or line.purpose == purpose)
+        and (line.resource is UNSET or line.resource in resources)
+    )
+
+
+def line_for(bands: Sequence[Band], rows: int) -> int | None:
+    """The number of the first line that is for so many rows; None where none is."""
+    for band in bands:
+        if band.first <= rows and (band.last is None or rows <= band.last):
+            return band.line
     return None
 
 

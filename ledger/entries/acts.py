@@ -39,6 +39,7 @@ from ledger.entries.declarations import (
     RiskBlock,
     RiskUnblock,
 )
+from ledger.entries.history_acts import HistoryAttest, HistorySheet, HistoryWithdraw
 from ledger.entries.partner_acts import (
     AttestationGive,
     AttestationWithdraw,
@@ -83,6 +84,9 @@ __all__ = [
     "Declaration",
     "FreezeLift",
     "FreezeOrder",
+    "HistoryAttest",
+    "HistorySheet",
+    "HistoryWithdraw",
     "IncidentClose",
     "IncidentOpen",
     "IncidentUpdate",
@@ -114,6 +118,7 @@ Act = (
     | SubjectUnenrol
     | SubjectFeedback
     | SubjectAnswer
+    | HistorySheet
     | Declaration
 )
 
@@ -148,6 +153,9 @@ ACTS: Final[dict[str, type[Act]]] = {
     "consent.withdraw_separate": ConsentWithdrawSeparate,
     "freeze.lift": FreezeLift,
     "freeze.order": FreezeOrder,
+    "history.attest": HistoryAttest,
+    "history.sheet": HistorySheet,
+    "history.withdraw": HistoryWithdraw,
     "incident.close": IncidentClose,
     "incident.open": IncidentOpen,
     "incident.update": IncidentUpdate,
@@ -168,7 +176,20 @@ ACTS: Final[dict[str, type[Act]]] = {
 }
 
 _FAMILIES_OF_3: Final = frozenset(
-    {"alert", "assessment", "attestation", "case", "freeze", "incident", "map", "purpose", "risk", "tariff", "usage"}
+    {
+        "alert",
+        "assessment",
+        "attestation",
+        "case",
+        "freeze",
+        "history",
+        "incident",
+        "map",
+        "purpose",
+        "risk",
+        "tariff",
+        "usage",
+    }
 )
 SINCE_RULESET_3: Final = frozenset(act for act in ACTS if act.partition(".")[0] in _FAMILIES_OF_3) | {
     "consent.acknowledge",

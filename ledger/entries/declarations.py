@@ -18,6 +18,7 @@ from ledger.entries.fields import (
     Seconds,
     require_sorted_unique,
 )
+from ledger.entries.history_acts import HistoryAct
 from ledger.entries.partner_acts import PartnerAct
 from ledger.entries.payload import Payload, Principal, ProtocolVersion
 from ledger.entries.scope import Scope
@@ -275,6 +276,7 @@ Declaration = (
     | IncidentClose
     | PurposeDefine
     | CaseAct
+    | HistoryAct
     | PartnerAct
 )
 """All of them; each is recorded in its participant's own chain."""

@@ -98,6 +98,11 @@ def subject_chain(holder: str, subject: str) -> bytes:
     return _chain(f"subject:{holder}:{subject}")
 
 
+def history_chain(holder: str, subject: str) -> bytes:
+    """The chain of what a holder attests of a customer's past (docs/spec/history.md)."""
+    return _chain(f"history:{holder}:{subject}")
+
+
 def ledger_chain() -> bytes:
     """The operator chain of documents about the ledger as a whole."""
     return _chain("operator:ledger")

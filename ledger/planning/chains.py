@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from ledger.entries.acts import (
     AccessBatch,
     Declaration,
+    HistorySheet,
     SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
     SubjectFeedback,
     SubjectUnenrol,
 )
-from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.entries.leaf import consent_chain, history_chain, subject_chain
 from ledger.entries.payload import acting_for
 from ledger.planning.commands import Command, ExpireConsent, SubmitStatement
 
@@ -29,6 +30,9 @@ def chains_of(command: Command) -> Iterator[bytes]:
                 yield from (consent_chain(item.says.consent_id) for item in command.items)
             elif isinstance(payload, Declaration):
                 return  # these chains are never erased
+            elif isinstance(payload, HistorySheet):  # nor anything about a customer whose own chain was erased
+                holder = acting_for(payload.iss, payload.on_behalf_of)
+                yield from (make(holder, payload.sheet.subject) for make in (history_chain, subject_chain))
             elif isinstance(payload, SubjectEnrol | SubjectUnenrol | SubjectAnswer):
                 yield subject_chain(acting_for(payload.iss, payload.on_behalf_of), payload.subject)
             else:

@@ -27,8 +27,6 @@ class AskedItem(Item, Protocol):
 
     @property
     def consent_id(self) -> str: ...
-    @property
-    def interaction_id(self) -> str: ...
 
 
 class BatchItem(Struct, frozen=True):

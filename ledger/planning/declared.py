@@ -32,6 +32,8 @@ _DECLARERS: Final[dict[str, tuple[str, ...]]] = {
     "assessment.require": ("regulator",),
     "case.hand_over": ("regulator",),
     "case.receive": ("regulator",),
+    "history.attest": ("holder",),
+    "history.sheet": ("holder",),
     "incident.open": ("holder", "recipient", "regulator", "technology-provider"),
     "map.publish": ("holder",),
     "purpose.define": ("regulator",),

@@ -1,11 +1,12 @@
-"""Documents that the ledger no longer records although older logs hold them: the registry reads both
-(docs/spec/leaves.md)."""
+"""What the ledger no longer records although older logs hold it: registry and replay read both (docs/spec/leaves.md,
+consents.md, «A narrower door»)."""
 
 from __future__ import annotations
 
+from ledger.consent.state import Consent
 from ledger.documents import DelegationGranted, Document
 from ledger.entries.acts import ACTS, SINCE_RULESET_3
-from ledger.errors import IllegalTransition, InvalidInput
+from ledger.errors import IllegalTransition, InvalidInput, NotPermitted
 from ledger.participants import Registry
 
 
@@ -22,3 +23,13 @@ def check_document(document: Document, registry: Registry) -> None:
     for participant in (document.participant, document.delegate):
         if participant in registry.removed:
             raise IllegalTransition(f"participant {participant!r} was removed; removal is permanent")
+
+
+def check_authorisation(consent: Consent | None, registry: Registry) -> None:
+    """Nobody can agree to a consent while its recipient is suspended: whoever asked her may not use it. Raises NotPermitted."""
+    if consent is not None and registry.is_suspended(consent.terms.recipient):
+        raise NotPermitted(
+            f"the recipient {consent.terms.recipient!r} is suspended: nobody can agree to a consent of it until the operator "
+            "lets it in again",
+            member="consent_id",
+        )

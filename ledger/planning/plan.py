@@ -26,6 +26,7 @@ from ledger.entries.acts import (
     ConsentAuthorise,
     ConsentSupersede,
     Declaration,
+    HistorySheet,
     SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
@@ -39,6 +40,7 @@ from ledger.entries.leaf import (
     Kind,
     consent_chain,
     declaration_chain,
+    history_chain,
     subject_chain,
 )
 from ledger.entries.payload import acting_for
@@ -65,7 +67,7 @@ from ledger.planning.commands import (
     SubmitStatement,
 )
 from ledger.planning.declared import check_acknowledgement, check_alert, check_answer, check_feedback
-from ledger.planning.doors import check_document
+from ledger.planning.doors import check_authorisation, check_document
 from ledger.planning.legs import check_leg
 from ledger.planning.signers import check_owner, check_signer
 from ledger.planning.world import Allowed, Entry, Plan, SeenStatement, World
@@ -179,6 +181,8 @@ class _Planner:
                 self._enrolment(payload, statement)
             case SubjectFeedback() | SubjectAnswer():
                 self._feedback(payload, statement)
+            case HistorySheet():
+                self._sheet(payload, statement)
             case ConsentAcknowledge():
                 self._acknowledge(payload, statement)
             case _ if isinstance(payload, Declaration):
@@ -233,6 +237,13 @@ class _Planner:
         closed = isinstance(payload, SubjectAnswer) and payload.state == "closed"
         self.world.feedback.setdefault(chain, {})[payload.number] = closed
 
+    def _sheet(self, payload: HistorySheet, statement: Statement) -> None:
+        holder, subject = acting_for(payload.iss, payload.on_behalf_of), payload.sheet.subject
+        began = self.world.began.get(subject_chain(holder, subject))
+        self.world.registry.histories.require_sheet(payload, began)
+        evidence = Evidence(act=payload.act, statements=(statement.text,))
+        self.writer.append(Kind.SUBJECT, history_chain(holder, subject), evidence, statement)
+
     def _acknowledge(self, payload: ConsentAcknowledge, statement: Statement) -> None:
         consent = check_acknowledgement(payload, self.world.consents.get(payload.consent_id), self.world)
         outcome = ConsentOutcome(
@@ -273,6 +284,7 @@ class _Planner:
         if (link.iss, companion.jti) in self.world.seen or link.jti == payload.jti:
             raise JtiReused("the jti of the subject.consent was used by this issuer before")
         after = self._applied(payload)
+        check_authorisation(self.world.consents.get(payload.consent_id), self.world.registry)
         chain = subject_chain(acting_for(link.iss, link.on_behalf_of), link.subject)
         if after.subject_chain not in (b"", chain):
             raise IllegalTransition("the consent belongs to another subject's chain", member="subject")

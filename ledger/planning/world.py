@@ -62,6 +62,8 @@ class World:
     """(chain, index) of those of them that moved a consent."""
     alerts: set[int] = field(default_factory=set)
     """Those of them that are alerts."""
+    began: dict[bytes, int] = field(default_factory=dict)
+    """By customer's chain: the time (ms) of its first entry, of those that sheets of history speak of."""
     feedback: dict[bytes, dict[str, bool]] = field(default_factory=dict)
     """By customer's chain, and number: whether the feedback is closed."""
 

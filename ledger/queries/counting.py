@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,12 +29,15 @@ from ledger.entries.terms import Terms
 from ledger.errors import Corrupt
 from ledger.merkle.hashing import leaf_hash
 from ledger.policy.decision import ONCE_SECONDS
+from ledger.policy.moment import Item
+from ledger.queries.released import Allowance, Release, allowance_of, given_under, release_in
 from ledger.storage.counted import BOOK_NAME, CountBook, open_book
-from ledger.storage.counted_facts import ChainState, CountedVersion, Details, Dims, Fact, What
+from ledger.storage.counted_facts import ChainState, CountedVersion, Details, Dims, Fact, ReleaseFact, What
 from ledger.storage.log import LogStore
 from ledger.storage.rows import AFTER_CHANGE
 from ledger.storage.standing import item_of, open_entry, recorded_payload
 from ledger.storage.tables import entries, log_head, reconciliation_findings
+from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
 
 PAGE: Final = 1_000
@@ -112,11 +116,14 @@ class _Page:
         self._states: dict[int, ChainState] = {}
         self._moved: set[int] = set()
         self._facts: list[Fact] = []
+        self._ciphers: Mapping[bytes, Cipher] = {}
+        self._allowed: dict[int, tuple[int, Item]] = {}
+        self._releases: list[Release] = []
 
     def read(self, rows: Any) -> None:
         """Take them. Raises Corrupt, Unavailable."""
         chains = {bytes(row.chain) for row in rows if row.chain is not None and row.kind != Kind.OPERATOR.value}
-        ciphers = self._keystore.existing(chains, remember=False)
+        self._ciphers = self._keystore.existing(chains, remember=False)
         self._know(chains)
         for row in rows:
             if row.kind == Kind.OPERATOR.value:
@@ -127,9 +134,28 @@ class _Page:
             elif row.kind == Kind.PARTICIPANT.value:
                 self._fact(row.idx, _time(row), What.DECLARED)
             elif row.kind in (Kind.CONSENT.value, Kind.SUBJECT.value):
-                self._commitment(row, ciphers.get(bytes(row.chain)))
+                self._commitment(row, self._ciphers.get(bytes(row.chain)))
         self._book.keep({number: self._states[number] for number in self._moved if number in self._states})
+        self._write()
+
+    def _write(self) -> None:
         self._book.add(self._facts)
+        given = given_under(self._connection, self._ciphers, self._releases, self._known()) if self._releases else {}
+        self._book.add_releases(
+            ReleaseFact(one.idx, self._book.given(given[one.idx]), one.says.rows)
+            for one in self._releases
+            if one.idx in given
+        )
+        self._facts, self._releases = [], []
+
+    def _known(self) -> dict[int, Allowance]:
+        """Those accesses of these releases that stand among these entries themselves."""
+        found = {}
+        for one in self._releases:
+            chain, item = self._allowed.get(one.says.basis, (0, None))
+            if item is not None and chain == self._chains[one.chain].number:
+                found[one.says.basis] = allowance_of(one.chain, item)
+        return found
 
     def _know(self, chains: set[bytes]) -> None:
         for chain, (number, erased, state) in self._book.states(chains - self._chains.keys()).items():
@@ -173,8 +199,7 @@ class _Page:
                 self._fact(idx, time, What.OTHER)
 
     def _erasure(self, idx: int, time: int, chains: set[bytes]) -> None:
-        self._book.add(self._facts)  # what is below it is erased with the rest
-        self._facts = []
+        self._write()  # what is below it is erased with the rest
         self._know(chains)
         fresh = [self._chains[chain].number for chain in chains if not self._chains[chain].erased]
         for chain in chains:
@@ -212,7 +237,9 @@ class _Page:
         evidence = decode_evidence(open_entry(row, cipher)[0])
         time = _time(row)
         before = len(self._facts)
-        if row.kind == Kind.SUBJECT.value:
+        if (release := release_in(row.idx, bytes(row.chain), evidence)) is not None:
+            self._releases.append(release)
+        elif row.kind == Kind.SUBJECT.value:
             if evidence.act == "subject.feedback":
                 self._complaint(row.idx, time, chain.number, evidence)
             elif evidence.act == "subject.consent":
@@ -305,6 +332,7 @@ class _Page:
         if outcome.decision == "deny":
             self._fact(idx, time, What.REFUSED, chain=chain, dims=dims, details=details)
             return
+        self._allowed[idx] = chain, item
         late = int(state.status == Status.REVOKED.value)
         what = What.ALLOWED if item.customer_present else What.UNATTENDED
         self._fact(idx, time, what, chain=chain, dims=dims, details=details, number=late)

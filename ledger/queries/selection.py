@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from ledger.entries.leaf import participant_chain, subject_chain
+from ledger.entries.leaf import history_chain, participant_chain, subject_chain
 from ledger.errors import NotFound
 from ledger.storage.asking import log_size
 from ledger.storage.log import LogStore
@@ -27,10 +27,13 @@ class SelectionQueries:
         return list(range(size)), size
 
     def customer(self, holder: str, subject: str) -> tuple[list[int], int]:
-        """A customer's own chain, and those of the consents in it. Raises NotFound when the holder has no such customer."""
+        """A customer's own chain, those of the consents in it, and what was attested of her past. Raises NotFound when the
+        holder has no such customer."""
         chain = subject_chain(holder, subject)
         theirs = select(consents.c.chain).where(consents.c.subject_chain == chain)
-        found = self._where(or_(entries.c.chain == chain, entries.c.chain.in_(theirs)))
+        found = self._where(
+            or_(entries.c.chain.in_([chain, history_chain(holder, subject)]), entries.c.chain.in_(theirs))
+        )
         if not found[0]:
             raise NotFound(f"{holder} has no customer under this reference", member="customer")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from ledger.entries.leaf import Kind
 from ledger.queries.tree import visible_size
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore
+from ledger.storage.spoken import beginnings
 from ledger.storage.tables import consents, entries
 
 _PUBLIC: Final = (Kind.OPERATOR.value, Kind.PARTICIPANT.value)
@@ -26,6 +28,11 @@ class SubjectQueries:
         with self._store.read() as connection:
             size = visible_size(connection) or 0
             return min(size, confirmed_size(connection, size))
+
+    def began(self, chains: Collection[bytes]) -> dict[bytes, int]:
+        """By chain of customers: the time (ms) of its first entry, of those that have one. Raises Corrupt."""
+        with self._store.read() as connection:
+            return beginnings(connection, chains)
 
     def touched(self, first: int, below: int) -> list[tuple[int, bytes]]:
         """(index, subject chain) of the entries from `first` to below `below` that concern a customer, in order."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
 from typing import Any, Final
 
-from msgspec import UNSET
 from sqlalchemy import Connection, select
 
-from ledger.billing.bill import Bill, Release, bill_of, line_of, needs_release
+from ledger.billing.bill import Band, Bill, bands_of, bill_of, line_for, needs_release
 from ledger.billing.months import Month
 from ledger.canonical import b64u
 from ledger.catalogue import CATALOGUES
-from ledger.entries.access_acts import AccessLeg
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.partner_acts import EntryNamed, TariffLine
 from ledger.errors import IllegalTransition, NotFound
@@ -22,8 +23,12 @@ from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.participants import Registry
 from ledger.partners import Tariff, UsageStatement
+from ledger.queries.counting import Counting
+from ledger.queries.released import given_under, release_in
+from ledger.storage.counted import CountBook
+from ledger.storage.counted_facts import Given
 from ledger.storage.log import LogStore
-from ledger.storage.standing import item_of, open_entry, recorded_payload
+from ledger.storage.standing import open_entry
 from ledger.storage.tables import access_legs, consents, entries, log_head
 from ledger.storage.times import last_before
 from ledger.vault.keystore import KeyStore
@@ -35,6 +40,8 @@ ERASED: Final = "erased"
 MOST_LEFT_OUT: Final = 100
 PAGE: Final = 500
 _CATALOGUE: Final = CATALOGUES[3]
+_OPEN, _NO_LINE, _UNREAD, _NO_UNIT = -1, -2, -3, -4
+"""In place of the number of a line: not looked up yet; none matches; nobody can read it; it rests on no allowed access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,12 @@ class UsageQueries:
     def __init__(self, store: LogStore, keystore: KeyStore) -> None:
         self._store = store
         self._keystore = keystore
+        self._book_folder: Path | None = None
+
+    def use_book_in(self, folder: Path | None) -> None:
+        """From now on look at the count book in this state folder before any release is opened (docs/reports.md); None: at
+        none."""
+        self._book_folder = folder
 
     def count(
         self,
@@ -123,13 +136,13 @@ class UsageQueries:
 
             def matched() -> Iterator[int | None]:
                 for index, line in self._releases(connection, tariff, recipient, first, to_index):
-                    if index in left_out:
+                    if index in left_out or line == _NO_UNIT:
                         continue
-                    if line is _UNREAD:
+                    if line == _UNREAD:
                         skipped[index] = ERASED
                         continue
                     indexes.append(index)
-                    yield line
+                    yield None if line == _NO_LINE else line
 
             bill = bill_of(lines, matched())
         if len(skipped) > MOST_LEFT_OUT:
@@ -142,45 +155,74 @@ class UsageQueries:
 
     def _releases(
         self, connection: Connection, tariff: Tariff, recipient: str, first: int, last: int
-    ) -> Iterator[tuple[int, int | None]]:
+    ) -> Iterator[tuple[int, int]]:
         """(index, line) of the first releases in this range, rising. Lines that match everything need nobody to read them."""
         chain = entries.c.chain
         legs, lines = access_legs.c, tariff.says.lines
         query = (
-            select(legs.idx, legs.basis)
+            select(legs.idx)
             .join(entries, entries.c.idx == legs.idx)
             .join(consents, consents.c.chain == chain)
             .where(legs.act == "access.release", legs.idx >= first, legs.idx <= last, legs.basis < last)
             .where(consents.c.holder == tariff.author, consents.c.recipient == recipient)
         )
-        if not needs_release(lines):  # sorted here: a database without an index over them takes ten times as long
-            for index in sorted(connection.execute(query.with_only_columns(legs.idx)).scalars()):
-                yield index, 0
-            return
-        found = connection.execution_options(yield_per=10 * PAGE).execute(query.order_by(legs.idx))
-        for part in found.partitions(PAGE):
-            yield from self._read(connection, [(row.idx, row.basis) for row in part], lines)
+        # sorted here: a database without an index over them takes ten times as long
+        indexes = array("q", sorted(connection.execute(query).scalars()))
+        if not needs_release(lines):
+            return zip(indexes, repeat(0), strict=False)
+        return zip(indexes, self._lines(connection, indexes, lines), strict=True)
 
-    def _read(
-        self, connection: Connection, pairs: list[tuple[int, int]], lines: tuple[TariffLine, ...]
-    ) -> Iterator[tuple[int, int | None]]:
-        """The same for releases that have to be read: (release, access) in pairs."""
-        by_rows = any(line.rows_from is not UNSET or line.rows_to is not UNSET for line in lines)
-        wanted = [access for _, access in pairs] + ([release for release, _ in pairs] if by_rows else [])
-        rows = {row.idx: row for row in connection.execute(select(entries).where(entries.c.idx.in_(wanted)))}
-        ciphers = self._keystore.existing({row.chain for row in rows.values()})
-        for release, access in pairs:
-            cipher = ciphers.get(rows[access].chain)
-            if cipher is None:
-                yield release, _UNREAD
-                continue
-            item = item_of(decode_evidence(open_entry(rows[access], cipher)[0]))
-            given = 0
-            if by_rows:
-                says = recorded_payload(decode_evidence(open_entry(rows[release], cipher)[0]))
-                given = says.rows if isinstance(says, AccessLeg) else 0
-            resources = _CATALOGUE.resources_of(item.permissions)
-            yield release, line_of(lines, Release(item.customer_present, item.purpose, resources, given))
+    def _lines(self, connection: Connection, indexes: array[int], lines: tuple[TariffLine, ...]) -> array[int]:
+        """The line of each of these releases: out of the count book, or out of the entries where the book has none."""
+        found = array("h", [_OPEN]) * len(indexes)
+        if self._book_folder is not None and indexes:
+            with closing(Counting.beside(self._store, self._keystore, self._book_folder)) as counting:
+                counting.catch_up()
+                with counting.book.view():
+                    _take(found, indexes, counting.book, lines)
+        unknown = [at for at, line in enumerate(found) if line == _OPEN]
+        for start in range(0, len(unknown), PAGE):
+            places = unknown[start : start + PAGE]
+            for at, line in zip(places, self._read(connection, [indexes[at] for at in places], lines), strict=True):
+                found[at] = line
+        return found
+
+    def _read(self, connection: Connection, indexes: list[int], lines: tuple[TariffLine, ...]) -> list[int]:
+        """The same for releases that have to be opened, with their accesses."""
+        rows = {row.idx: row for row in connection.execute(select(entries).where(entries.c.idx.in_(indexes)))}
+        ciphers = self._keystore.existing({bytes(row.chain) for row in rows.values()})
+        opened = []
+        for index in indexes:
+            chain = bytes(rows[index].chain)
+            if chain in ciphers:
+                evidence = decode_evidence(open_entry(rows[index], ciphers[chain])[0])
+                opened.append(release_in(index, chain, evidence))
+        releases = {one.idx: one for one in opened if one is not None}
+        given = given_under(connection, ciphers, releases.values())
+        return [
+            _line(_bands(lines, given[index]), releases[index].says.rows)
+            if index in given
+            else (_NO_UNIT if bytes(rows[index].chain) in ciphers else _UNREAD)
+            for index in indexes
+        ]
 
 
-_UNREAD: Final = -1
+def _take(found: array[int], indexes: array[int], book: CountBook, lines: tuple[TariffLine, ...]) -> None:
+    """Fill in the lines of those releases that the book has. Both are in rising order."""
+    bands = {number: _bands(lines, given) for number, given in book.all_given().items()}
+    at = 0
+    for index, given, rows in book.releases(indexes[0], indexes[-1]):
+        while indexes[at] < index:  # the book ends with the last of them, so one at or above it is always there
+            at += 1
+        if indexes[at] == index:
+            found[at] = _line(bands[given], rows)
+
+
+def _bands(lines: tuple[TariffLine, ...], given: Given) -> tuple[Band, ...]:
+    resources = _CATALOGUE.resources_of(given.permissions)
+    return bands_of(lines, attended=given.attended, purpose=given.purpose, resources=resources)
+
+
+def _line(bands: tuple[Band, ...], rows: int) -> int:
+    line = line_for(bands, rows)
+    return _NO_LINE if line is None else line

@@ -23,13 +23,14 @@ from ledger.entries.acts import (
     ConsentAct,
     ConsentSupersede,
     Declaration,
+    HistorySheet,
     SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
     SubjectFeedback,
     SubjectUnenrol,
 )
-from ledger.entries.leaf import consent_chain, declaration_chain, subject_chain
+from ledger.entries.leaf import consent_chain, declaration_chain, history_chain, subject_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import Corrupt, InvalidInput
 from ledger.merkle.edge import Edge
@@ -89,6 +90,7 @@ class Memory:
             legs=transaction.legs_under(touched.bases),
             moved=transaction.moving_entries(touched.acknowledged),
             alerts=transaction.alerts_among(touched.alerts),
+            began=transaction.beginnings(touched.began),
             feedback=transaction.feedback_in(touched.feedback),
         )
 
@@ -116,6 +118,8 @@ class _Touched:
     """Entries that are acknowledged."""
     alerts: set[int] = field(default_factory=set)
     """Alerts that are decided about."""
+    began: set[bytes] = field(default_factory=set)
+    """Chains of customers whose history is brought."""
     feedback: set[bytes] = field(default_factory=set)
     """Chains of customers whose feedback is given or answered."""
 
@@ -148,6 +152,10 @@ class _Touched:
                 self.feedback.add(self._customer(says))
                 if isinstance(says, SubjectFeedback):
                     self.consents.add(says.consent_id)
+            case HistorySheet() as says:
+                holder, subject = acting_for(says.iss, says.on_behalf_of), says.sheet.subject
+                self.chains.add(history_chain(holder, subject))
+                self.began.add(subject_chain(holder, subject))
             case says if isinstance(says, Declaration):
                 self.chains.add(declaration_chain(acting_for(says.iss, says.on_behalf_of)))
                 if isinstance(says, AlertDecide):

@@ -29,6 +29,8 @@ from ledger.storage.counted_facts import (
     Details,
     Dims,
     Fact,
+    Given,
+    ReleaseFact,
     StandingCount,
     Touched,
     What,
@@ -36,7 +38,7 @@ from ledger.storage.counted_facts import (
 
 BOOK_NAME: Final = "counts.sqlite"
 """Its name in a node's state folder."""
-FORM: Final = 1
+FORM: Final = 2
 """The form of the file; one of another form is made again."""
 BUSY_SECONDS: Final = 60
 _TABLES: Final = """
@@ -51,7 +53,9 @@ CREATE INDEX facts_chain ON facts (chain);
 CREATE INDEX facts_about ON facts (about) WHERE about > 0;
 CREATE TABLE states (chain INTEGER NOT NULL, idx INTEGER NOT NULL, time INTEGER NOT NULL, status TEXT NOT NULL,
   expires_at INTEGER NOT NULL, once_until INTEGER NOT NULL, dims INTEGER NOT NULL, PRIMARY KEY (chain, idx)) WITHOUT ROWID;
-CREATE TABLE removals (participant TEXT PRIMARY KEY, time INTEGER NOT NULL)
+CREATE TABLE removals (participant TEXT PRIMARY KEY, time INTEGER NOT NULL);
+CREATE TABLE given (id INTEGER PRIMARY KEY, says TEXT NOT NULL UNIQUE);
+CREATE TABLE releases (idx INTEGER PRIMARY KEY, given INTEGER NOT NULL, rows INTEGER NOT NULL)
 """
 
 
@@ -164,9 +168,14 @@ class CountBook:
         """Facts in the order of their entries."""
         self._file.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", facts)
 
+    def add_releases(self, releases: Iterable[ReleaseFact]) -> None:
+        """Releases whose facts are added in the same turn."""
+        self._file.executemany("INSERT INTO releases VALUES (?, ?, ?)", releases)
+
     def erase(self, chain: int) -> None:
         """Nothing is known of this chain any more but that it had entries."""
         self._file.execute("UPDATE chains SET erased = 1, state = NULL, subject = NULL WHERE id = ?", (chain,))
+        self._file.execute("DELETE FROM releases WHERE idx IN (SELECT idx FROM facts WHERE chain = ?)", (chain,))
         self._file.execute(
             "UPDATE facts SET what = ?, about = 0, dims = 0, details = 0, number = 0 WHERE chain = ?",
             (What.ERASED, chain),
@@ -185,6 +194,10 @@ class CountBook:
     def details(self, says: Details) -> int:
         """The number of these details."""
         return self._number("details", json.dumps(says))
+
+    def given(self, says: Given) -> int:
+        """The number of what a release was given under."""
+        return self._number("given", json.dumps(says))
 
     # -- reading, within a view -----------------------------------------------------------------------------------------
 
@@ -252,6 +265,19 @@ class CountBook:
         rows = self._file.execute(query, (first, step, first, end)).fetchall()
         return [(slot, What(what), self._dims_of(dims), times) for slot, what, dims, times in rows]
 
+    def releases(self, first: int, last: int) -> Iterator[ReleaseFact]:
+        """Releases with first ≤ index ≤ last, whoever's, in their order."""
+        query = "SELECT idx, given, rows FROM releases WHERE idx >= ? AND idx <= ? ORDER BY idx"
+        return map(ReleaseFact._make, self._file.execute(query, (first, last)))
+
+    def all_given(self) -> dict[int, Given]:
+        """What the releases of this book were given under, by number."""
+        found = {}
+        for number, says in self._file.execute("SELECT id, says FROM given"):
+            attended, purpose, permissions = json.loads(says)
+            found[number] = Given(attended, purpose, tuple(permissions))
+        return found
+
     def unanswered(self, first: int, end: int) -> list[tuple[Dims, int, int]]:
         """Withdrawals of a period that nobody has acknowledged: (dimensions, how many, time of the oldest)."""
         query = (
@@ -291,7 +317,7 @@ class CountBook:
     # -- inside ---------------------------------------------------------------------------------------------------------
 
     def _make(self) -> None:
-        for name in ("book", "dims", "details", "chains", "facts", "states", "removals"):
+        for name in ("book", "dims", "details", "chains", "facts", "states", "removals", "given", "releases"):
             self._file.execute(f"DROP TABLE IF EXISTS {name}")
         for table in _TABLES.split(";"):
             self._file.execute(table)

@@ -80,6 +80,22 @@ class Details(NamedTuple):
     region: str = ""
 
 
+class Given(NamedTuple):
+    """Of a release, what a tariff's line looks at beside its rows (docs/spec/partners.md, 3): as its access says it."""
+
+    attended: bool
+    purpose: str
+    permissions: tuple[str, ...]
+
+
+class ReleaseFact(NamedTuple):
+    """A release under an allowed access. `given` is a number in the file."""
+
+    idx: int
+    given: int
+    rows: int
+
+
 Dims = dict[str, tuple[str, ...]]
 """The values of each dimension (docs/spec/reports.md)."""
 

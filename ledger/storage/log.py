@@ -36,7 +36,7 @@ from ledger.storage.rows import (
     erased_credential,
     read_credential,
 )
-from ledger.storage.spoken import alerts_among, feedback_in, moving_entries
+from ledger.storage.spoken import alerts_among, beginnings, feedback_in, moving_entries
 from ledger.storage.standing import chain_heads, enrolment, events_of, has_request, standing_consents
 from ledger.storage.tables import checkpoints, consents, credentials, log_head, tiles, used_challenges
 from ledger.vault.cipher import Cipher
@@ -217,6 +217,10 @@ class BatchTransaction:
     def alerts_among(self, indexes: Collection[int]) -> set[int]:
         """Those of these entries that are alerts."""
         return alerts_among(self.connection, indexes) if indexes else set()
+
+    def beginnings(self, chains: Collection[bytes]) -> dict[bytes, int]:
+        """By chain: the time (ms) of its first entry, of those that have one."""
+        return beginnings(self.connection, chains) if chains else {}
 
     def feedback_in(self, chains: Collection[bytes]) -> dict[bytes, dict[str, bool]]:
         """By customer's chain, and number: whether the feedback is closed."""

@@ -21,6 +21,7 @@ from ledger.entries.acts import (
     ConsentAct,
     ConsentSupersede,
     Declaration,
+    HistorySheet,
     SubjectAnswer,
     SubjectConsent,
     SubjectEnrol,
@@ -28,7 +29,7 @@ from ledger.entries.acts import (
     SubjectUnenrol,
 )
 from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence
-from ledger.entries.leaf import consent_chain
+from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import LedgerError
 from ledger.participants import Registry
@@ -85,6 +86,7 @@ class Replay:
         self._unjudged = spill.table("unjudged", sealed=False)
         self._legs = spill.table("legs", sealed=False)
         self._feedbacks = spill.table("feedback")
+        self._began = spill.table("began", sealed=False)
 
     def document(self, index: int, time: int, document: dict[str, object]) -> None:
         """Take an operator document. Raises Unfit."""
@@ -96,6 +98,8 @@ class Replay:
     def entry(self, index: int, time: int, chain: bytes, evidence: Evidence) -> None:
         """Take an entry of a consent's or a customer's chain. Raises Unfit, Unjudged, Corrupt."""
         says = recorded_payload(evidence) if evidence.statements else None
+        if evidence.act.startswith("subject.") and self._began.get(chain) is None:
+            self._began.put(chain, time.to_bytes(8, "big"))
         match says:
             case SubjectEnrol() | SubjectUnenrol():
                 self._passkey(index, chain, says)
@@ -105,6 +109,8 @@ class Replay:
                 self._declaration(index, time, says)
             case SubjectFeedback() | SubjectAnswer():
                 self._feedback(chain, says)
+            case HistorySheet():
+                self._sheet(says)
             case ConsentAcknowledge():
                 self._acknowledgement(chain, evidence)
             case AccessLeg():
@@ -165,6 +171,13 @@ class Replay:
             raise Unfit("it answers feedback that is closed, or was never given")
         elif says.state == "closed":
             self._feedbacks.put(key, b"closed")
+
+    def _sheet(self, says: HistorySheet) -> None:
+        began = self._began.get(subject_chain(acting_for(says.iss, says.on_behalf_of), says.sheet.subject))
+        try:
+            self.registry.histories.require_sheet(says, None if began is None else int.from_bytes(began, "big"))
+        except LedgerError as error:
+            raise Unfit(error.detail) from None
 
     def _acknowledgement(self, chain: bytes, evidence: Evidence) -> None:
         known, outcome = self.consent(chain), evidence.outcome

@@ -12,7 +12,7 @@ from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import NO_HASH, Kind
 from ledger.planning.world import ChainHead
 from ledger.storage.operator import document_of_row
-from ledger.storage.standing import events_of, open_entry, recorded_payload
+from ledger.storage.standing import events_of, open_entry, recorded_payload, time_of
 from ledger.storage.tables import entries
 from ledger.vault.keystore import KeyStore
 
@@ -44,6 +44,16 @@ def alerts_among(connection: Connection, indexes: Collection[int]) -> set[int]:
             entries.c.kind == Kind.OPERATOR.value, entries.c.idx.in_(some)
         )
         found |= {row.idx for row in connection.execute(query) if document_of_row(row).get("type") == "alert.raised"}
+    return found
+
+
+def beginnings(connection: Connection, chains: Collection[bytes]) -> dict[bytes, int]:
+    """By chain of customers: the time (ms) of its first entry, of those that have one. Raises Corrupt."""
+    found: dict[bytes, int] = {}
+    asked = sorted(chains)
+    for at in range(0, len(asked), _PORTION):
+        query = select(entries).where(entries.c.chain.in_(asked[at : at + _PORTION]), entries.c.seq == 0)
+        found |= {bytes(row.chain): time_of(row) for row in connection.execute(query)}
     return found
 
 

@@ -90,6 +90,9 @@ OPEN = {
     ("POST", "/accesses/receive"),
     ("POST", "/subjects/enrol"),
     ("POST", "/subjects/unenrol"),
+    ("POST", "/partners/histories"),
+    ("POST", "/partners/histories/sheets"),
+    ("POST", "/partners/histories/withdraw"),
     ("POST", "/partners/join"),
     *(
         ("POST", f"/partners/{declared}")

@@ -77,8 +77,12 @@ class TokenClient:
         return {"authorization": f"DPoP {self.token}", "dpop": proof}
 
     def request(self, method: str, path: str, **kwargs: Any) -> httpx2.Response:
-        headers = self.headers(method, path) | kwargs.pop("headers", {})
-        return self.http.request(method, path, headers=headers, **kwargs)
+        more = kwargs.pop("headers", {})
+        answer = self.http.request(method, path, headers=self.headers(method, path) | more, **kwargs)
+        if "use_dpop_nonce" in answer.headers.get("www-authenticate", ""):
+            proved = self.headers(method, path, nonce=answer.headers["dpop-nonce"])
+            answer = self.http.request(method, path, headers=proved | more, **kwargs)
+        return answer
 
     def get(self, path: str, **kwargs: Any) -> httpx2.Response:
         return self.request("GET", path, **kwargs)
@@ -112,8 +116,14 @@ class Service:
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion(key, client, self.base_url),
         } | form
-        headers = {} if dpop is None else {"dpop": dpop_proof(dpop, "POST", f"{self.base_url}/token")}
-        return self.http.post("/token", data=said, headers=headers)
+        if dpop is None:
+            return self.http.post("/token", data=said)
+        place = f"{self.base_url}/token"
+        answer = self.http.post("/token", data=said, headers={"dpop": dpop_proof(dpop, "POST", place)})
+        if answer.status_code == 400 and answer.json().get("error") == "use_dpop_nonce":
+            proof = dpop_proof(dpop, "POST", place, nonce=answer.headers["dpop-nonce"])
+            answer = self.http.post("/token", data=said, headers={"dpop": proof})
+        return answer
 
     def as_client(self, client: str, key: KeyPair, **form: str) -> TokenClient:
         """A client with a fresh token."""

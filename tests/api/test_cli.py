@@ -106,6 +106,9 @@ def test_a_bundle_is_exported_and_the_log_checked(state: Path, tmp_path: Path) -
     assert (tmp_path / "bundle" / "checkpoint").read_text().startswith("bank.example/log\n1\n")
     assert run(state, "export", str(tmp_path / "bundle.zip"), "--evidence", "none").exit_code == 1
     assert run(state, "export", str(tmp_path / "other"), "--evidence", "some").exit_code == 2
+    for given in (("--evidence", "none"), ("--all",)):
+        refused = run(state, "export", str(tmp_path / "texts"), "--requests", *given)
+        assert (refused.exit_code, "go with the evidence" in refused.stderr) == (2, True)
     checked = run(state, "check")
     assert checked.exit_code == 0, checked.output
     assert "1 entries are as they were signed" in checked.output
@@ -123,7 +126,7 @@ def test_evidence_is_opened_for_a_reason_that_the_log_records_before_it_is_writt
     refused = run(state, "export", str(tmp_path / "bundle"))
     assert (refused.exit_code, "--reason" in refused.stderr, (tmp_path / "bundle").exists()) == (1, True, False)
     for name, evidence, covered in (("full", "full", (0, 0)), ("some", "0-99", (0, 1))):
-        given = ("--evidence", evidence, "--reason", f"audit-{name}", "--by", "desk-7")
+        given = ("--evidence", evidence, "--reason", f"audit-{name}", "--by", "desk-7", "--requests")
         done = run(state, "export", str(tmp_path / name), *given)
         assert done.exit_code == 0, done.output
         *_, said = _documents(tmp_path / name)  # the bundle itself shows it, as its last entry

@@ -304,6 +304,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
     ],
     ("datamap", "drift"): [Run(lambda place: [place.openapi(), place.draft()], ends=(1,), on_state=False)],  # no map
     ("datamap", "list"): [_own()],
+    ("history", "attest"): [_own("register.csv", "--id", "past", "--title", "Before")],
+    ("history", "show"): [_own()],
+    ("history", "withdraw"): [_own("--id", "past", "--reason", "test")],
     ("tariff", "offer"): [Run(lambda place: [place.jwk(), "--as", str(place.own())], ends=(1,), on_state=False)],
     ("tariff", "accept"): [_own("0")],
     ("tariff", "end"): [_own("0", "--reason", "ended", "--from", "4000000000")],

@@ -10,6 +10,7 @@ import pytest
 from ledger.canonical import b64u
 from ledger.entries.statement import parse_payload
 from ledger.errors import BadStatement
+from tests.histories import BEFORE, Told, row, sheet
 from tests.ledger import acts_of_partners
 from tests.ledger.kit import BANK, FINTECH, NOW, item, new_consent_id, payload, reference, terms
 
@@ -31,6 +32,7 @@ LEG = {
     "digest": b64u(bytes(32)),
 }
 STEP = {"consent_id": new_consent_id(), "reason": "as-asked", "by": "customer"}
+OLD = sheet(reference("alice"), [row("consent", consent="c-1", until=BEFORE)], 0)
 MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     **acts_of_partners.MEMBERS,
     "consent.request": (FINTECH, {"consent_id": new_consent_id(), "terms": terms()}),
@@ -105,6 +107,9 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
             "max_history_days": 0, "max_retention_days": 0,
         },
     ),
+    "history.attest": (BANK, Told(OLD).attest),
+    "history.sheet": (BANK, Told(OLD).of(0, 7)),
+    "history.withdraw": (BANK, {"history": "before-2020", "reason": "wrong-columns"}),
     "case.hand_over": (
         REGULATOR,
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from api.node.issuing import ReportIssuer
 from ledger.canonical import b64u
 from ledger.queries.reports import issued_reports
+from ledger.storage.counted import BOOK_NAME, open_book
+from tests.ledger.billed import billed
 from tests.ledger.supervised import Place, supervised
 
 DAY = 86_400
@@ -113,3 +116,17 @@ def test_a_report_is_issued_although_a_consent_of_its_period_was_erased(
         assert len(issuer(place, tmp_path).turn()) == 1
         [kept] = (tmp_path / "reports").glob("daily-*.csv")
         assert kept.read_text().endswith(f"consents_requested,{0 if erased else 1}\n")
+
+
+def test_the_book_is_kept_where_a_tariff_is_counted_from_it_and_nowhere_else(sqlite_url: str, tmp_path: Path) -> None:
+    with billed(tmp_path, sqlite_url) as place:
+        node = issuer(place, tmp_path)
+        place.agreed()
+        assert node.keep_book(), "a line for all releases needs nobody to read one"
+        assert not (tmp_path / BOOK_NAME).exists()
+        by_rows = [{"free": 0, "rows_from": 5, "tiers": [{"from": 0, "price": 1}]}]
+        place.agreed(tariff="by-rows", lines=by_rows)
+        place.release()
+        assert node.keep_book()
+        with closing(open_book(tmp_path / BOOK_NAME)) as book, book.view():
+            assert book.place()[0] == place.node.ledger.tree.size()

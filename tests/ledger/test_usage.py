@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis.strategies import integers, lists
+from hypothesis import given, settings
+from hypothesis.strategies import booleans, integers, lists, tuples
+from sqlalchemy import update
 
 from ledger.billing.bill import cost
 from ledger.billing.months import Month, month_named, month_with, name_of
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.entries.partner_acts import TariffLine, TariffTier
-from ledger.errors import IllegalTransition, InvalidInput, NotFound
+from ledger.errors import Corrupt, IllegalTransition, InvalidInput, NotFound
+from ledger.queries.counting import Counting
+from ledger.storage.tables import entries
 from tests.ledger.billed import Billed, billed
-from tests.ledger.kit import FINTECH, OTHER_BANK, STRANGER
+from tests.ledger.kit import FINTECH, OTHER_BANK, STRANGER, Document
+from tests.ledger.meddling import unguarded
 from tests.ledger.merkle.reference import ReferenceTree
 
 
@@ -32,6 +37,14 @@ def place(engine_url: str, tmp_path: Path) -> Iterator[Billed]:
 def quick(sqlite_url: str, tmp_path: Path) -> Iterator[Billed]:
     with billed(tmp_path, sqlite_url) as made:
         yield made
+
+
+@pytest.fixture(params=["entries", "book"])
+def either(request: pytest.FixtureRequest, place: Billed, tmp_path: Path) -> Billed:
+    """Counted from the entries, or from a count book."""
+    if request.param == "book":
+        place.node.ledger.usage.use_book_in(tmp_path)
+    return place
 
 
 def line(*tiers: tuple[int, int], free: int = 0) -> TariffLine:
@@ -78,9 +91,9 @@ def test_consents_of_others_are_not_billed(quick: Billed) -> None:
     assert list(quick.count().indexes) == quick.releases
 
 
-def test_each_release_belongs_to_the_first_line_that_matches(place: Billed) -> None:
+def test_each_release_belongs_to_the_first_line_that_matches(either: Billed) -> None:
     tier = [{"from": 0, "price": 1_000}]
-    place.agreed(
+    either.agreed(
         lines=[
             {"free": 0, "attended": True, "tiers": [{"from": 0, "price": 0}]},
             {"free": 0, "rows_from": 100, "tiers": [{"from": 0, "price": 9_000}]},
@@ -95,28 +108,87 @@ def test_each_release_belongs_to_the_first_line_that_matches(place: Billed) -> N
             },
         ]
     )
-    place.release(customer_present=True, rows=500)
-    place.release(customer_present=False, rows=500)
-    place.release(customer_present=False, rows=100, permissions=["ReadBalances"])
-    place.release(customer_present=False, rows=10, permissions=["ReadBalances"])
-    place.release(customer_present=False, rows=11, permissions=["ReadTransactionsDetail"])
-    place.release(customer_present=False, rows=10, permissions=["ReadTransactionsDetail"])  # no line has it
-    place.after(place.month)
-    bill = place.count().bill
+    either.release(customer_present=True, rows=500)
+    either.release(customer_present=False, rows=500)
+    either.release(customer_present=False, rows=100, permissions=["ReadBalances"])
+    either.release(customer_present=False, rows=10, permissions=["ReadBalances"])
+    either.release(customer_present=False, rows=11, permissions=["ReadTransactionsDetail"])
+    either.release(customer_present=False, rows=10, permissions=["ReadTransactionsDetail"])  # no line has it
+    either.after(either.month)
+    bill = either.count().bill
     assert [(one.count, one.amount) for one in bill.amounts] == [(1, 0), (2, 18), (1, 1), (1, 1)]
     assert (bill.count, bill.total) == (6, 20)
 
 
-def test_erased_entries_are_left_out_with_that_reason_where_they_would_have_to_be_read(place: Billed) -> None:
-    place.agreed(lines=[{"free": 0, "rows_from": 0, "tiers": [{"from": 0, "price": 1_000}]}])
-    gone = place.release()
-    place.node.ledger.erase([consent_chain(place.consent)], "court-order", ("officer-1", "officer-2"))
-    place.consent = ""
-    kept = place.release()
-    place.after(place.month)
-    counted = place.count()
+def test_erased_entries_are_left_out_with_that_reason_where_they_would_have_to_be_read(either: Billed) -> None:
+    either.agreed(lines=[{"free": 0, "rows_from": 0, "tiers": [{"from": 0, "price": 1_000}]}])
+    gone = either.release()
+    either.node.ledger.erase([consent_chain(either.consent)], "court-order", ("officer-1", "officer-2"))
+    either.consent = ""
+    kept = either.release()
+    either.after(either.month)
+    counted = either.count()
     assert list(counted.indexes) == [kept]
     assert [(one.index, one.reason) for one in counted.left_out] == [(gone, "erased")]
+
+
+BY_ROWS: list[Document] = [
+    {"free": 0, "attended": True, "tiers": [{"from": 0, "price": 1_000}]},
+    {"free": 0, "rows_from": 2, "rows_to": 3, "tiers": [{"from": 0, "price": 2_000}]},
+    {"free": 0, "resource": "balances", "tiers": [{"from": 0, "price": 3_000}]},
+]
+
+
+@given(told=lists(tuples(booleans(), integers(0, 4), booleans(), booleans()), min_size=1, max_size=12))
+@settings(max_examples=6)
+def test_the_book_tells_what_the_entries_tell_however_far_it_was_read(
+    told: list[tuple[bool, int, bool, bool]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """(attended, rows, of balances, read into the book right after) of each release; some are read in one page with their
+    accesses, some in a later one, and the consent of the first ones is erased in the end."""
+    folder = tmp_path_factory.mktemp("log")
+    with billed(folder, f"sqlite:///{folder / 'log.sqlite'}") as place:
+        place.agreed(lines=BY_ROWS)
+        ledger = place.node.ledger
+        erased = ""
+        for attended, rows, balances, read in told:
+            permissions = ["ReadBalances"] if balances else ["ReadTransactionsDetail"]
+            access = place.ask(customer_present=attended, permissions=permissions)
+            if read:
+                with closing(Counting.beside(ledger.store, ledger.keystore, folder)) as counting:
+                    counting.catch_up()
+            place.release(access=access, rows=rows)
+            if not erased:
+                erased, place.consent = place.consent, ""
+        place.after(place.month)
+        for _ in range(2):
+            from_entries = place.count()
+            ledger.usage.use_book_in(folder)
+            from_book = place.count()
+            assert (from_book.bill, from_book.root, from_book.left_out) == (
+                from_entries.bill,
+                from_entries.root,
+                from_entries.left_out,
+            )
+            ledger.usage.use_book_in(None)
+            ledger.erase([consent_chain(erased)], "court-order", ("officer-1", "officer-2"))
+
+
+def test_the_book_spares_the_opening_of_all_that_it_has_read(quick: Billed, tmp_path: Path) -> None:
+    """A million releases are opened once, when they come in, and not whenever somebody counts."""
+    quick.agreed(lines=BY_ROWS)
+    for rows in range(4):
+        quick.release(rows=rows)
+    quick.after(quick.month)
+    usage = quick.node.ledger.usage
+    usage.use_book_in(tmp_path)
+    told = quick.count().bill
+    with unguarded(quick.url) as connection:  # whoever opens one of these from now on will say so
+        connection.execute(update(entries).where(entries.c.idx.in_(quick.releases)).values(sealed=b"x" * 64))
+    assert quick.count().bill == told
+    usage.use_book_in(None)
+    with pytest.raises(Corrupt):
+        quick.count()
 
 
 def test_entries_that_are_left_out_are_named(quick: Billed) -> None:

@@ -1,4 +1,5 @@
-"""The bank and its customer, for `client.mjs`: `python -m tests.oauth`. Ends with the client's status."""
+"""The bank and its customer, for `client.mjs`: `python -m tests.oauth`, at a ledger that wants no DPoP nonces, then at one that
+does. Ends with the client's status."""
 
 from __future__ import annotations
 
@@ -17,7 +18,11 @@ HERE = Path(__file__).parent
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as place, code_stage(Path(place)) as stage:
+    return max(_walked(wanted) for wanted in ("off", "required"))
+
+
+def _walked(nonces: str) -> int:
+    with tempfile.TemporaryDirectory() as place, code_stage(Path(place), dpop_nonce=nonces) as stage:
         key = stage.recipients["tpp-1"].client_key
         assert key is not None
         secret = key.private.private_numbers().private_value.to_bytes(32)
@@ -39,7 +44,7 @@ def main() -> int:
                     stage.world.record(bank.step("revoke", stage.known(grant), reason="customer-request"))
                     answer = "stopped"
                 else:
-                    print(line, end="", flush=True)
+                    print(f"nonces {nonces}: {line}", end="", flush=True)
                     continue
                 client.stdin.write(answer + "\n")
                 client.stdin.flush()

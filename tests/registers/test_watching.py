@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,25 @@ class Watched:
         return "removed" if known.removed else str(known.reason) if known.suspended else "active"
 
 
-@pytest.fixture
-def watched(engine_url: str, tmp_path: Path) -> Iterator[Watched]:
+@contextmanager
+def watching(url_of_log: str, folder: Path) -> Iterator[Watched]:
     register, app, listening = CdrRegister(), FastAPI(), loopback()
     app.add_api_route("/statuses", register.answer)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/statuses"
-    with serving(app, listening), running_world(engine_url, tmp_path) as world:
+    with serving(app, listening), running_world(url_of_log, folder) as world:
         yield Watched(world, register, url)
+
+
+@pytest.fixture
+def watched(sqlite_url: str, tmp_path: Path) -> Iterator[Watched]:
+    with watching(sqlite_url, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def watched_on_each_engine(engine_url: str, tmp_path: Path) -> Iterator[Watched]:
+    with watching(engine_url, tmp_path) as running:
+        yield running
 
 
 def test_a_recipient_is_refused_while_its_register_suspends_it(watched: Watched) -> None:
@@ -101,7 +114,8 @@ def test_a_recipient_is_refused_while_its_register_suspends_it(watched: Watched)
     assert watched.looks() == 0, "nothing is recorded twice"
 
 
-def test_a_removal_is_a_suspension_until_two_looks_in_turn_say_so(watched: Watched) -> None:
+def test_a_removal_is_a_suspension_until_two_looks_in_turn_say_so(watched_on_each_engine: Watched) -> None:
+    watched = watched_on_each_engine
     consent = watched.world.active_consent(watched.app, watched.bank)
     watched.register.statuses[PLUM] = "REMOVED"
     watched.looks()

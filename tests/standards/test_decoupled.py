@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,7 +19,9 @@ from api.tokens.backchannel import GRANT, INTERVAL_SECONDS, LATE_SECONDS
 from api.tokens.codes import Redeemed
 from ledger.canonical import b64u, unb64u
 from tests.keys import KeyPair
+from tests.standards.applicants import applying
 from tests.standards.kit import Stage
+from tests.standards.registers import open_register
 from tests.standards.walk import APPROVE, DETAILS, Walk, code_stage
 
 HINT = "customer 4711 of the bank"
@@ -265,3 +268,13 @@ def test_a_holder_may_be_named_in_the_request(played: Stage) -> None:
     assert answer.json()["approve_at"].startswith(f"{APPROVE}?b=1&consent=")
     unnamed = {**walk._client(), "request": walk.request()}
     assert played.service.http.post("/oauth/bc-authorize", data=unnamed).json()["error"] == "invalid_target"
+
+
+def test_a_client_may_ask_so_once_it_has_registered_the_grant(tmp_path: Path) -> None:
+    with open_register("uk") as register, applying(tmp_path / "ledger", register) as one:
+        assert GRANT not in one.registered()["grant_types"], "nobody has it without naming it"
+        walk = Decoupled(one.stage)
+        assert walk.send(walk.request()).json()["error"] == "unauthorized_client"
+        changed = one.change(grant_types=["authorization_code", GRANT])
+        assert changed.json()["grant_types"] == ["authorization_code", GRANT]
+        assert walk.send(walk.request()).status_code == 200

@@ -11,9 +11,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from api.office.rights import OBJECTING
+from api.checking import examine
+from api.office.rights import OBJECTING, Rights
 from api.standards.psr.answers import is_shown
 from api.standards.words import words
+from ledger.entries.leaf import consent_chain, subject_chain
 from ledger.queries.events import EventQueries
 from tests.api.service import Service, TokenClient
 from tests.standards.served import bank_and_app, found, served
@@ -140,15 +142,33 @@ def test_an_objection_is_sealed_and_lies_under_the_customers_own_key(played: Pla
         rows = connection.execute(text("SELECT name, sealed FROM standard_notes WHERE name LIKE 'objection:%'")).all()
     assert len(rows) == 1
     assert b"stands" not in bytes(rows[0].sealed)
+    ledger = played.service.node.ledger
+    found = examine(ledger.store, ledger.keystore, ledger.vkeys)
+    assert (found.count, found.unchecked_count) == (0, 0), "the operator's own check of the database knows such notes"
     played.agreed(played.announced(), customer)  # her chain begins with a key that was there before
     assert [one["status"] for one in played.shown(customer)] == ["active"]
 
 
-def test_both_sides_are_told_at_once_of_what_the_other_did(played: Played) -> None:
-    ledger = played.service.node.ledger
-    consent = played.shared()
-    played.post(f"/permissions/{consent.consent_id}/withdraw", consent.customer)
-    native = played.service.world.requested_consent(played.recipient, played.holder)
+def test_an_objection_is_erased_with_the_customer(once: Played) -> None:
+    customer = reference()
+    consent = once.shared(customer)
+    once.post("/objection", customer)
+    ledger, office = once.service.node.ledger, once.service.node.office
+    assert office is not None
+    objections = Rights.of(office).objections
+    assert objections.since("bank-a", customer) > 0
+    chains = [subject_chain("bank-a", customer), consent_chain(consent.consent_id)]
+    ledger.erase(chains, "art-17", ("officer-1", "officer-2"))
+    assert objections.since("bank-a", customer) == 0
+    assert once.shown(customer) == []
+    assert refused(once.post("/objection", customer)) == (404, "UNKNOWN")
+
+
+def test_both_sides_are_told_at_once_of_what_the_other_did(once: Played) -> None:
+    ledger = once.service.node.ledger
+    consent = once.shared()
+    once.post(f"/permissions/{consent.consent_id}/withdraw", consent.customer)
+    native = once.service.world.requested_consent(once.recipient, once.holder)
     notices = EventQueries(ledger.store, ledger.keystore).notices(0, ledger.tree.size())
     told = [(one.act, one.audience) for one in notices if one.consent_id == consent.consent_id]
     assert told == [
@@ -157,7 +177,7 @@ def test_both_sides_are_told_at_once_of_what_the_other_did(played: Played) -> No
         ("consent.revoke", ("tpp-1",)),
     ]
     assert not [one for one in notices if one.consent_id == native.consent_id], "of other requests nobody is told"
-    polled = played.bank.request("POST", "/events/poll", json={"returnImmediately": True})
+    polled = once.bank.request("POST", "/events/poll", json={"returnImmediately": True})
     assert polled.status_code == 200
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.vectors import (
     acts,
+    brought,
     containers,
     damaged,
     damaged_tiles,
@@ -86,6 +87,7 @@ def files() -> dict[str, bytes]:
         succession.FILES,
         acts.FILES,
         mapped.FILES,
+        brought.FILES,
         set_proofs.FILES,
         sets.FILES,
     ):

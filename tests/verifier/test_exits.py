@@ -18,8 +18,10 @@ from tests.verifier.forge import DAY, OTHER, RECIPIENT, World, b64u, chain_of, e
 from tests.verifier.generated.damage import DAMAGES
 from tests.verifier.generated.judge import damaged
 from tests.verifier.gestures import Signing
+from tests.verifier.historical import Historical, usual
 from verifier.audit.resume import EARLIER
 from verifier.cli import main
+from verifier.rules.sheets import NOT_WHOLE
 
 Files = dict[str, bytes]
 
@@ -146,6 +148,13 @@ def legs(**figures: int) -> Callable[[], tuple[Files, World]]:
     return make
 
 
+def untranslated() -> tuple[Files, World]:
+    """A request in the words of a standard, of which there is only the hash."""
+    world = World(3).open()
+    world.grant(standard_version="v4.0", details_hash=b64u(bytes(32)))
+    return world.files(), world
+
+
 def asserted() -> tuple[Files, World]:
     world = later_cases.honest_of_2()
     return world.files(), world
@@ -170,6 +179,21 @@ def later(what: str) -> Callable[[], tuple[Files, World]]:
         return world.files(), world
 
     return make
+
+
+def half_a_history() -> tuple[Files, World]:
+    world = Historical(3)
+    world.begun()
+    world.attest(usual())
+    world.sheet(0)
+    return world.files(), world
+
+
+def wrong_history() -> tuple[Files, World]:
+    world = Historical(3)
+    world.begun()
+    world.history(rows=9)
+    return world.files(), world
 
 
 UNKNOWN = "the log is under a ruleset, or holds an object of a version, that the reader does not know"
@@ -203,10 +227,14 @@ ROWS = [
     Row("bodies withheld (`partial`, `none`)", 3, honest(level="none"), "evidence withheld", policy="quorum"),
     Row("bodies erased, with an erasure document", 0, erased, "evidence erased, as an erasure document says"),
     Row("entries of consents whose state is unknown", 0, honest(level="partial", withheld=frozenset({10})), STATE),
+    Row("requests that were not translated ([requests.md](requests.md))", 0, untranslated,
+        "requests in the words of a standard, whose texts are not in the bundle"),
     Row(REST, 0, rests("leg"), "legs of accesses that may be withheld"),
     Row(REST, 0, rests("companion"), "authorisations whose companion may be withheld"),
     Row(REST, 0, rests("passkey"), "passkey confirmations whose enrolment may be withheld"),
     Row(REST, 0, rests("report"), "reconciliation reports over evidence that was withheld, erased or unreadable"),
+    Row("attested histories of which a sheet is missing or cannot be read ([history.md](history.md))", 0, half_a_history,
+        NOT_WHOLE),
     Row("asserted reasons (the holder's word, the ledger's)", 0, asserted, "asserted reasons: the holder's word, signed by it"),
     Row("signatures or evidence left out on request", 0, honest(), "signatures of statements (left out on request)",
         words=("--no-signatures",)),
@@ -217,6 +245,7 @@ ROWS = [
         "whose log this is: the policy comes out of the bundle itself, not from somebody you trust", policy="bundle/policy"),
     Row("findings about participants", 0, legs(rows=4), found="DISPUTED"),
     Row("findings about participants", 0, legs(), found="DISPUTED"),
+    Row("findings about participants", 0, wrong_history, found="DISPUTED"),
     Row("an entry that cannot be read", 1, hurt("an entry is nonsense")),
 ]  # fmt: skip
 

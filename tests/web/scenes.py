@@ -10,6 +10,7 @@ from msgspec import structs
 
 from api.web.heeding import answer
 from ledger.documents import Disclosure, document_of
+from tests.histories import BEFORE, Told, bring, row, sheet
 from tests.web.site import MEI, WEI, Site, csrf_of
 from tests.world import DAY
 
@@ -47,6 +48,8 @@ def scene_of(site: Site) -> Scene:
     site.world.record(site.bank.step("revoke", ended))
     site.world.record(site.bank.step("pause", paused))
     key = site.key(live)
+    past = Told(sheet(site.people[MEI].subject, [row("consent", until=BEFORE + 9), row(record=2, result="refused")]))
+    bring(lambda act, **members: site.world.ledger.record(site.bank.sign(act, **members))[0].index, past)
     with site.client() as client:
         said = feedback_of(site, access.index, client)
     return Scene(
@@ -71,6 +74,7 @@ def scene_of(site: Site) -> Scene:
             "approve": f"/my/approve?consent={asked.consent_id}",
             "change": f"/my/approve?consent={live.consent_id}",
             "receipts": "/my/receipts",
+            "earlier": "/my/earlier",
             "receipt": f"/my/receipts/{access.index}",
             "report": f"/my/receipts/{access.index}/report",
             "all feedback": "/my/feedback",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.statement import payload_of
+from tests.web.accessibility import judged
+from tests.web.browsing import sign_in
 from tests.web.site import MEI, OLGA, Site, csrf_of, open_site
 from tests.world import ConsentInWorld
 
@@ -38,6 +42,7 @@ def test_an_objection_stops_everything_and_lets_her_refuse_only_until_she_lifts_
         done = mei.post("/my/stop-all", data={"csrf": csrf_of(page), "object": "1"})
         assert "You object to all sharing" in done.text
         assert (status(site, shared), reason(site, shared)) == ("REVOKED", "objects-to-sharing")
+        assert "You object to all sharing" in mei.get("/my/connections").text
         refusal = mei.get(f"/my/approve?consent={asked.consent_id}")
         assert "You cannot agree while you object to all sharing" in refusal.text
         assert 'name="account"' not in refusal.text
@@ -69,6 +74,38 @@ def test_she_shares_a_stopped_connection_again_after_reading_and_agreeing_anew(s
     before = site.world.ledger.records.consent(site.bank.id, consent.consent_id)
     assert (known.terms, known.status.value) == (before.terms, "AWAITING")
     assert before.status.value == "REVOKED"
+
+
+def test_somebody_who_shares_nothing_finds_how_to_object(tmp_path: Path) -> None:
+    with open_site(tmp_path / "site") as site, site.client() as mei:
+        home = mei.get("/my/connections").text
+        assert "Object to all sharing" in home
+        page = mei.get("/my/stop-all")
+        done = mei.post("/my/stop-all", data={"csrf": csrf_of(page), "object": "1"})
+        assert "You object to all sharing" in done.text
+        assert site.office.objects_since(site.people[MEI]) > 0
+        assert site.office.objects_since(site.people[OLGA]) == 0
+
+
+@pytest.mark.browser
+def test_the_pages_of_an_objection_have_no_violation(site: Site, page: Page) -> None:
+    asked = site.ask()
+    site.shared()
+    sign_in(page, site, path="/my/stop-all")
+    wrong = judged(page, "stop all")
+    page.locator("input[name=object]").check()
+    page.locator("form[action='/my/stop-all'] button").click()
+    page.wait_for_url("**/my/stop-all?done=1")
+    wrong += judged(page, "objecting")
+    page.goto(f"{site.url}/my/connections")
+    wrong += judged(page, "connections")
+    page.goto(f"{site.url}/my/approve?consent={asked.consent_id}")
+    wrong += judged(page, "a request meanwhile")
+    page.get_by_role("link", name="Look at my objection").click()
+    page.locator("form[action='/my/allow-requests'] button").click()
+    page.wait_for_url("**/my/stop-all")
+    assert page.locator("#objection").count() == 0
+    assert wrong == []
 
 
 def test_nothing_is_shared_again_that_still_is(site: Site) -> None:

@@ -14,6 +14,7 @@ from api.web.console.delegating import HERE as DELEGATIONS
 from api.web.console.delegating import acts_for
 from api.web.console.endpoint import HERE as ENDPOINT
 from api.web.people import Session
+from api.web.words import Words
 from ledger.entries.acts import ACTS, SINCE_RULESET_3
 from ledger.errors import NotPermitted
 from ledger.queries.parties import Side
@@ -47,7 +48,7 @@ def replaces(page: str) -> str:
 def signers() -> dict[str, str]:
     """Act → the words of the specification's column «signed by»."""
     found = {"consent.acknowledge": "recipient"}  # in a sentence, not in a table
-    for name in ("statements.md", "partners.md", "ruleset-3.md"):
+    for name in ("statements.md", "partners.md", "ruleset-3.md", "history.md"):
         column = 0
         for line in (ROOT / "docs" / "spec" / name).read_text().splitlines():
             cells = [cell.strip() for cell in line.split("|")]
@@ -56,7 +57,8 @@ def signers() -> dict[str, str]:
             elif len(cells) <= column:
                 column = 0
             elif column:
-                found |= {act: cells[column] for act in re.findall(r"`([a-z]+\.[a-z_]+)`", cells[1]) if act in ACTS}
+                for act in set(re.findall(r"`([a-z]+\.[a-z_]+)`", cells[1])) & set(ACTS):
+                    found.setdefault(act, cells[column])
     return found
 
 
@@ -69,6 +71,10 @@ def test_each_side_can_delegate_exactly_the_acts_that_the_specification_lets_it_
     own |= {"freeze.lift"}  # «the principal that ordered it»: either side may; to require assessments is for regulators
     assert set(acts_for(side, 3)) == own
     assert set(acts_for(side, 2)) == own - SINCE_RULESET_3
+    families = {act.partition(".")[0] for act in own}
+    assert all(Words("en", "UTC").has(f"con.delegations.of.{one}") for one in families), (
+        "a heading for each family of acts"
+    )
 
 
 def test_a_bank_lets_a_provider_sign_changes_it_and_ends_it(consoles: Consoles) -> None:

@@ -330,7 +330,7 @@ def suspended(place: Place) -> None:
     """Somebody who works there stops it on the console: its accesses are denied at once."""
     with place.at_work("nia") as page:
         page.goto(f"{place.service.url}/console/partner/keys")
-        page.get_by_role("button", name="Suspend ourselves now").click()
+        page.get_by_role("button", name="Suspend it now").click()
         expect(page.get_by_text("You are suspended.")).to_be_visible()
 
     async def asked() -> Any:

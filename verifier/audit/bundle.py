@@ -18,6 +18,7 @@ from verifier.audit.log_order import Links
 from verifier.audit.marks import Marks
 from verifier.audit.models import Models
 from verifier.audit.planning import Plan
+from verifier.audit.request_files import RequestTexts
 from verifier.audit.succession import check_log_keys
 from verifier.audit.tree import Tree
 from verifier.audit.workers import Row, Workers, calm
@@ -165,10 +166,11 @@ class Auditor:
         )
 
     def _pass(self, tree: Tree, workers: Workers) -> None:
-        wanted = self.options.evidence
-        with closing(Evidence(self.archive, self.findings, self.size, self.start, wanted)) as evidence:
+        told = self.archive, self.findings, self.size, self.start, self.options.evidence
+        with closing(Evidence(*told)) as evidence, closing(RequestTexts(*told)) as requests:
+            self.requests = requests
             self._read(tree, workers, evidence)
-        self._replay(workers, 0)
+            self._replay(workers, 0)
 
     def _read(self, tree: Tree, workers: Workers, evidence: Evidence) -> None:
         told = set(self.replay.registry.keys)
@@ -204,9 +206,12 @@ class Auditor:
             for (position, leaf), found in zip(group, results, strict=True):
                 if leaf is None:
                     self.replay.lose(position)
+                    self.requests.see(position, None, readable=False)
                     continue
                 if self.options.evidence:
                     self.replay.add(position, leaf, found)
+                    if not self.replay.unknown_rules:
+                        self.requests.see(position, found)
                 elif leaf.kind == "operator":
                     self.replay.add(position, leaf, None)
                 if self.options.watch is not None:
@@ -263,7 +268,15 @@ class Auditor:
     def close(self) -> None:
         """Give temporary files back."""
         replay = self.replay
-        for held in (replay.matching, replay.alerts, replay.gestures, replay.usage, self.shelf, self.links.map):
+        for held in (
+            replay.matching,
+            replay.alerts,
+            replay.gestures,
+            replay.usage,
+            replay.sheets,
+            self.shelf,
+            self.links.map,
+        ):
             held.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from verifier.audit.evidence_files import INDEXES_A_FILE, evidence_path
+from verifier.audit.evidence_files import INDEXES_A_FILE, evidence_path, request_path
 from verifier.audit.succession import verify_head
 from verifier.bytes.archive import Archive, Unreadable
 from verifier.bytes.encoding import Object, check_members, check_version, decode_canonical, get_integer, get_text
@@ -23,7 +23,8 @@ MAX_MISSING = 1_000
 """Entry bundles that may be missing, however few there are, for the others to be gone through."""
 LEVELS = ("full", "partial", "none")
 MODEL_PATH = re.compile(r"models/([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])\.json", re.ASCII)
-_EVIDENCE_PATH = re.compile(r"evidence/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
+_LINES_PATH = re.compile(r"(evidence|requests)/((?:x[0-9]{3}/)*[0-9]{3})\.jsonl\.gz", re.ASCII)
+_PATH_OF = {"evidence": evidence_path, "requests": request_path}
 
 
 def claimed_origin(archive: Archive) -> str:
@@ -168,7 +169,7 @@ class Top:
         if MODEL_PATH.fullmatch(name):  # whether it belongs is known when the log was read
             self.models.append(name)
             return False
-        named = _EVIDENCE_PATH.fullmatch(name)
+        named = _LINES_PATH.fullmatch(name)
         if named is not None and self.level == "none":
             raise refuted(
                 Code.BAD_ENCODING,
@@ -176,8 +177,8 @@ class Top:
                 expected="no evidence file",
             )
         if named is not None:
-            n = int(named[1].replace("x", "").replace("/", ""))
-            if name == evidence_path(n) and n * INDEXES_A_FILE < self.size:
+            n = int(named[2].replace("x", "").replace("/", ""))
+            if name == _PATH_OF[named[1]](n) and n * INDEXES_A_FILE < self.size:
                 return False
         elif name.startswith("tile/"):
             level, n, width = parse_tile_path(name)

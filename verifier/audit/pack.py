@@ -34,9 +34,13 @@ from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
 from verifier.errors import CannotCheck, Code, NotFound, Refuted, located, refuted
 from verifier.records.commitment import chain_of
+from verifier.records.facts import Facts
+from verifier.records.history_acts import SHEET, number, rows_of
 from verifier.records.leaf import text_of
 from verifier.rules.findings import Findings
+from verifier.rules.histories import Attested, attested_in, check_within
 from verifier.rules.participants import LEDGER_CHAIN
+from verifier.rules.sheets import NO_HISTORY
 from verifier.tlog.policy import PolicyHead
 from verifier.tlog.trust import Trust
 
@@ -52,6 +56,8 @@ class CheckedPack:
     witnessed: bool = True
     left_open: str = ""
     """The first reason why something in it could not be checked, in one sentence."""
+    attested: int = 0
+    """Rows of attested history, which are their holder's word."""
 
     @property
     def absent(self) -> int:
@@ -90,6 +96,8 @@ class _Check:
         self.head, self.findings = checked.head, checked.findings
         self.histories = Histories(trust.policy, checked.findings)
         self.last_index = -1
+        self.attests: dict[int, Attested] = {}
+        """The histories among the items, which stand before their sheets."""
 
     def run(self) -> CheckedPack:
         files = self._files()
@@ -201,6 +209,23 @@ class _Check:
                 found=item.index,
             )
         self.last_index = item.index
+        if checked.facts is not None:
+            self._hold_to_history(item.index, checked.facts)
+
+    def _hold_to_history(self, index: int, facts: Facts) -> None:
+        """A sheet of attested history, held against its `history.attest` where the pack has that (docs/spec/history.md, 6)."""
+        if facts.act == "history.attest":
+            self.attests[index] = attested_in(facts.content, facts.party, index)
+        elif facts.act == SHEET:
+            sheet = facts.content["sheet"]
+            self.checked.attested += len(rows_of(sheet)) if isinstance(sheet, dict) else 0
+            attested = self.attests.get(number(facts.content["history"]))
+            if attested is None or attested.party != facts.party:
+                self.findings.unchecked[NO_HISTORY] += 1
+                return
+            with located(index=index):
+                check_within(attested, facts)
+            self.findings.checked["sheets of attested histories"] += 1
 
     def _receipt(self, data: bytes, path: str) -> Checked:
         """A receipt in the pack; its defects are taken over. It must be of the pack's log, and of one history of it."""

@@ -12,7 +12,8 @@ COMMITMENT = b"consent-ledger/v1/commitment\0"
 ACCOUNTS = b"consent-ledger/v1/accounts\0"
 CHALLENGE = b"consent-ledger/v1/challenge\0"
 FINDINGS = b"consent-ledger/v1/findings\0"
+SHEET = b"consent-ledger/v1/sheet\0"
 PACK_LEAF = b"consent-ledger/v1/pack-leaf\0"
 PACK_ROOT = b"consent-ledger/v1/pack-root\0"
 
-ALL = (TERMS, CHAIN, COMMITMENT, ACCOUNTS, CHALLENGE, FINDINGS, PACK_LEAF, PACK_ROOT)
+ALL = (TERMS, CHAIN, COMMITMENT, ACCOUNTS, CHALLENGE, FINDINGS, SHEET, PACK_LEAF, PACK_ROOT)

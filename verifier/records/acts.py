@@ -8,6 +8,7 @@ from __future__ import annotations
 from verifier.records.declarations import DECLARED
 from verifier.records.declarations import MEMBERS as DECLARATIONS
 from verifier.records.declarations import OPTIONAL as OPTIONAL_IN_DECLARATIONS
+from verifier.records.history_acts import SHEET, SHEET_MEMBERS
 
 COMMON = frozenset({"act", "aud", "iat", "iss", "jti", "v"})
 BY = frozenset({"customer", "guardian", "court", "holder", "recipient", "system"})
@@ -53,6 +54,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     "subject.unenrol": frozenset({"subject", "credential_id", "reason"}),
     "subject.feedback": frozenset({"about", "consent_id", "due", "kind", "number", "subject"}),
     "subject.answer": frozenset({"by", "number", "state", "subject"}),
+    SHEET: SHEET_MEMBERS,
     **DECLARATIONS,
 }
 OPTIONAL = {
@@ -72,7 +74,7 @@ SINCE_2 = frozenset(
     | {"consent.reauthenticate", "consent.reconfirm", "consent.supersede"}
 )
 """Acts and members of statements that exist from ruleset 2 onwards."""
-SINCE_3 = DECLARED | {"consent.acknowledge", "subject.feedback", "subject.answer", "region", "masks", "SM2"}
+SINCE_3 = DECLARED | {SHEET, "consent.acknowledge", "subject.feedback", "subject.answer", "region", "masks", "SM2"}
 """Acts and members of statements, and the algorithm of their signatures, that exist from ruleset 3 onwards."""
 REDUCING = frozenset(
     {
@@ -108,6 +110,7 @@ HOLDER_ACTS = frozenset(
         "subject.unenrol",
         "subject.feedback",
         "subject.answer",
+        SHEET,
     }
 )
 RECIPIENT_ACTS = frozenset(

@@ -21,7 +21,7 @@ from verifier.bytes.encoding import (
     get_texts,
 )
 from verifier.errors import Code, Refuted, refuted
-from verifier.records import partner_acts
+from verifier.records import history_acts, partner_acts
 from verifier.records.terms import CODE, COUNTRY, PARTICIPANT, check_sorted, get_choice, get_codes
 
 PURPOSE = frozenset(
@@ -52,6 +52,7 @@ MEMBERS: dict[str, frozenset[str]] = {
     "case.hand_over": frozenset({"basis", "disclosure", "handover_id", "pack_hash", "scope", "to"}),
     "case.receive": frozenset({"handover", "pack_hash"}),
     **partner_acts.MEMBERS,
+    **history_acts.MEMBERS,
 }
 OPTIONAL = {"alert.decide": frozenset({"comment_hash"}), "incident.update": frozenset({"clock"})}
 DECLARED = frozenset(MEMBERS)
@@ -66,6 +67,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "case.hand_over": ("regulator",),
     "case.receive": ("regulator",),
     **partner_acts.ROLES,
+    **history_acts.ROLES,
 }
 """Who may say it: any of these. An act that is not here asks for who did something before, or for nothing; `freeze.order`
 for more."""
@@ -199,6 +201,7 @@ _READERS: dict[str, Callable[[Object], None]] = {
     "case.hand_over": _check_handover,
     "case.receive": _check_receipt,
     **partner_acts.READERS,
+    **history_acts.READERS,
 }
 
 

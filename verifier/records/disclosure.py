@@ -38,6 +38,7 @@ from verifier.records.declarations import DECLARED
 from verifier.records.evidence_lines import read_base64url, read_canonical, split_line
 from verifier.records.facts import ASKED, MAY_BE_ASKED, OTHER_VERSION, DefectRow, Facts, Found, row_of
 from verifier.records.forms import SKEW_SECONDS, check_item, read_content
+from verifier.records.history_acts import SHEET
 from verifier.records.leaf import raw_of, text_of
 from verifier.records.statement import Envelope, parse_envelope, verify_envelope
 from verifier.records.terms import PARTICIPANT
@@ -293,6 +294,8 @@ def _check_chain(kind: str, chain: bytes, act: str, party: str, content: Mapping
         wanted, name = "participant", f"participant:{party}"
     elif act.startswith("subject."):
         wanted, name = "subject", f"subject:{party}:{content['subject']}"
+    elif act == SHEET:
+        wanted, name = "subject", f"history:{party}:{_subject_of(content)}"
     else:
         wanted, name = "consent", str(content["consent_id"])
     found = text_of(sha256(CHAIN + name.encode("utf-8")).digest())
@@ -304,6 +307,11 @@ def _check_chain(kind: str, chain: bytes, act: str, party: str, content: Mapping
             expected=f"{wanted} {found.decode()}",
             found=f"{kind} {chain.decode()}",
         )
+
+
+def _subject_of(content: Mapping[str, Json]) -> Json:
+    sheet = content["sheet"]
+    return sheet["subject"] if isinstance(sheet, dict) else ""
 
 
 def _bad(sentence: str, field: str, expected: object, found: object) -> Refuted:

@@ -26,6 +26,7 @@ from verifier.errors import Code, Refuted, refuted
 from verifier.records.acts import ANYWHERE, BY, COMMON, MEMBERS, OPTIONAL
 from verifier.records.commitment import terms_hash
 from verifier.records.declarations import DECLARED, check_declaration
+from verifier.records.history_acts import SHEET, read_sheet
 from verifier.records.reasons import ASSERTED
 from verifier.records.terms import (
     CODE,
@@ -65,6 +66,8 @@ def read_content(act: str, payload: Object) -> Object:
     if act in DECLARED:
         check_declaration(act, payload)
         return payload
+    if act == SHEET:
+        return read_sheet(payload)
     if "consent_id" in members:
         check_consent_id(payload)
     _READERS.get(act, _check_ending)(payload)

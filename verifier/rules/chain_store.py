@@ -50,7 +50,8 @@ class Chain:
     """The end of a chain: `seq` and hash (base64url) of its last leaf. `consent` is the state its entries produce;
     `known` is False from the first entry onwards whose evidence is not there. `steps`: the indexes of its `consent.*` entries
     but those that acknowledge; `moved`: the time (ms) of the last of them. `customer`: of a subject chain, what is in it.
-    `habits`: what the scorer remembers of a consent; `acknowledged`: its end was."""
+    `habits`: what the scorer remembers of a consent; `acknowledged`: its end was; `began`: of a subject chain, the time
+    (ms) of its first entry, once that was seen."""
 
     seq: int
     head: bytes
@@ -61,6 +62,7 @@ class Chain:
     customer: Customer | None = None
     habits: Habits | None = None
     acknowledged: bool = False
+    began: int = -1
 
 
 def to_text(chain: Chain) -> str:
@@ -76,13 +78,14 @@ def to_text(chain: Chain) -> str:
             None if chain.customer is None else asdict(chain.customer),
             None if chain.habits is None else asdict(chain.habits),
             chain.acknowledged,
+            chain.began,
         ]
     )
 
 
 def from_text(text: str) -> Chain:
     """A record from the disk."""
-    seq, head, known, consent, steps, moved, customer, habits, acknowledged = json.loads(text)
+    seq, head, known, consent, steps, moved, customer, habits, acknowledged, began = json.loads(text)
     return Chain(
         seq,
         head.encode("ascii"),
@@ -93,6 +96,7 @@ def from_text(text: str) -> Chain:
         None if customer is None else _customer(customer),
         None if habits is None else Habits(**habits),
         acknowledged,
+        began,
     )
 
 

@@ -66,6 +66,10 @@ class Declarations:
         else:
             self.findings.unchecked[UNKNOWN_CHAIN] += 1
 
+    def is_open(self, party: str, index: object) -> bool:
+        """Whether this participant may have said more than could be read, or whether what stands at `index` could not."""
+        return party in self._silent or self._is_unread(index)
+
     def _beyond_remit(self, facts: Facts) -> Refuted | None:
         participant = self.registry.participants.get(facts.party)
         roles = () if participant is None else participant.roles

@@ -22,6 +22,7 @@ from verifier.errors import Code, Refuted, refuted
 from verifier.records.declarations import MAX_FREEZE, check_scope, get_approvers
 from verifier.records.terms import CODE, PARTICIPANT, check_sorted, get_choice
 from verifier.rules.handovers import HANDED, Handovers
+from verifier.rules.histories import ATTESTED, AttestedHistories
 from verifier.rules.partners import CERTIFICATE_MS, SAID, Certificate, Partners
 from verifier.rules.registered import Participant
 from verifier.rules.remits import Remits
@@ -113,6 +114,7 @@ class Orders:
     issued: Issued | None = None
     placed: set[str] = field(default_factory=set)
     remits: Remits = field(default_factory=Remits)
+    histories: AttestedHistories = field(default_factory=AttestedHistories)
 
     def fold(self, kind: str, document: Object, index: int, time: int) -> None:
         """A document with exactly its members. Raises Refuted: BAD_ENCODING for its form, CONSENT_INVALID for a step that the
@@ -139,6 +141,8 @@ class Orders:
             self.partners.declare(act, party, content, index, time)
         elif act in HANDED:
             self.handovers.declare(act, party, content, index)
+        elif act in ATTESTED:
+            self.histories.declare(act, party, content, index)
         else:
             DECLARE[act](self.supervision, party, content)
 

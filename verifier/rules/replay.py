@@ -15,6 +15,7 @@ from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, unforeseen
 from verifier.records.commitment import chain_of
 from verifier.records.declarations import DECLARED
 from verifier.records.facts import OTHER_VERSION, Facts, Found
+from verifier.records.history_acts import SHEET
 from verifier.records.leaf import EVIDENT, Leaf, text_of
 from verifier.rules.alerts import Alerts, ReadModel
 from verifier.rules.catalogue import HASHES, KNOWN_RULESETS
@@ -26,6 +27,7 @@ from verifier.rules.judging import Judge
 from verifier.rules.matching import Matching
 from verifier.rules.participants import Registry, chain_name
 from verifier.rules.reporting import Reporting
+from verifier.rules.sheets import Sheets
 from verifier.rules.signers import later_defects, signer_defects
 from verifier.rules.subjects import Subjects
 from verifier.rules.usage import Usage
@@ -65,6 +67,7 @@ class Replay:
         self.usage = Usage(self.registry.orders.partners, self.matching.legs, time_of)
         self.declarations = Declarations(self.tell, self.registry)
         self.subjects = Subjects(self.tell, shelf, self.matching, self.gestures, self.reports)
+        self.sheets = Sheets(self.tell, self.registry, self.declarations, shelf)
         self.time = 0
         self.breaks: set[int] = set()
         """Entries before which their chain has an unreadable one: those of `links`."""
@@ -287,6 +290,8 @@ class Replay:
             )
 
     def _disclosed(self, leaf: Leaf, chain: Chain, found: Found | None) -> None:
+        if leaf.kind == "subject" and not leaf.seq:
+            chain.began = leaf.time
         if found is None:
             self._leave_open(leaf, chain)
             self.matching.put_missing(leaf.chain, self.tell.index, leaf.kind)
@@ -350,6 +355,9 @@ class Replay:
             self.judge.consent(leaf, chain, facts)
         elif act.startswith("access."):
             self.judge.leg(leaf, chain, facts)
+        elif act == SHEET:
+            if not later:
+                self.sheets.judge(facts)
         else:
             self.subjects.judge(leaf, chain, facts)
 
@@ -385,4 +393,5 @@ class Replay:
         self.matching.finish(self.findings, self.registry.erased, self.full, self.time)
         # Step 9.14.
         self.usage.finish(self.findings)
+        self.sheets.finish()
         self.reports.settle(self.matching.legs.findings_of)

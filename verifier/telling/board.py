@@ -11,6 +11,7 @@ from pathlib import Path
 
 from verifier.errors import Code, ExitStatus, Place
 from verifier.telling.acts import NAMES
+from verifier.telling.attested import reserved
 from verifier.telling.messages import LANGUAGES, reason_sentence
 from verifier.telling.result import Result
 
@@ -82,7 +83,8 @@ LABELS = {
 
 
 def conclusion(result: Result, language: str) -> list[str]:
-    """Three sentences about an audit of a log: its history, its decisions, what is left open; none for another command."""
+    """Three sentences about an audit of a log: its history, its decisions, what is left open; and of
+    attested history that it is none of these. None for another command."""
     if result.command not in AUDITS or result.code is None:
         return []
     found, at = result.findings, LANGUAGES.index(language)
@@ -96,9 +98,11 @@ def conclusion(result: Result, language: str) -> list[str]:
         second = _WITHDRAWN["unknown"][at]
     else:
         second = _WITHDRAWN["part" if found.not_checked else "none"][at].format(f"{allowed:,}", f"{denied:,}")
+    more = [reserved(result.attested, language)] if result.attested else []
     if not found.not_checked and not found.disputed:
-        return [first, second, _OPEN["nothing"][at]]
-    return [first, second, _OPEN["some"][at].format(f"{found.not_checked:,}", f"{found.disputed:,}")]
+        return [first, second, _OPEN["nothing"][at], *filter(None, more)]
+    left = _OPEN["some"][at].format(f"{found.not_checked:,}", f"{found.disputed:,}")
+    return [first, second, left, *filter(None, more)]
 
 
 def label_of(name: str, language: str) -> str:

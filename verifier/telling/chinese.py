@@ -45,6 +45,12 @@ SENTENCES: dict[str, str] = {
     "the last line has no end": "最后一行没有换行符",
     "most entry bundles are missing: no entry was looked at": "大部分条目包缺失：未核验任何条目",
     "an evidence line out of order or in the wrong file": "证据行次序有误或位于错误的文件",
+    "a request file without lines": "请求原文文件中没有任何一行",
+    "a request line out of order or in the wrong file": "请求原文行次序有误或位于错误的文件",
+    "a request text for an entry that names none": "为未载明请求原文的条目提供了请求原文",
+    "the request text has another hash than the terms name": "请求原文的哈希与条款所载不同",
+    "the terms are not what the request asks for": "条款与请求原文所求不符",
+    "the request gives no terms": "该请求原文不能得出任何条款",
     "an evidence line for a leaf that has none": "为不应有证据的叶子提供了证据行",
     "the proof of a receipt has no extra data: nobody vouches for them": "回执的证明不得带有附加数据：无人为其作保",
     "the file is about another chain than the one asked for": "该文件涉及的链与所问的不同",
@@ -200,6 +206,11 @@ SENTENCES: dict[str, str] = {
 
 COUNTED: dict[str, str] = {
     "map proofs": "映射证明",
+    "requests translated again": "重新译为条款的请求",
+    "requests in the words of a standard, whose texts are not in the bundle": "以标准用语提出、原文不在审计包中的请求",
+    "requests of standards or versions that the mapping does not hold": "对照表未收录其标准或版本的请求",
+    "requests of changed terms, which no mapping translates": "变更条款的请求（对照表不涉及）",
+    "request texts of entries that could not be read": "所属条目无法读取的请求原文",
     "heads of shards that the head log committed": "总日志所承诺的分片日志头",
     "the shard's own signature (the policy does not name the shard: the head log alone vouches for it)": (
         "分片自身的签名（策略未列出该分片：仅由总日志为其作证）"

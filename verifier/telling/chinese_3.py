@@ -16,6 +16,22 @@ SENTENCES_3: dict[str, str] = {
     "the document says who approved it from ruleset 3 onwards": "自规则集 3 起，文件才载明批准人",
     "the acknowledged entry is not a step of this consent": "所确认的条目不是该授权的状态变化",
     "the rules decide this; nobody may assert it": "此项由规则判定，任何一方不得声称",
+    "only a history that was attested and not withdrawn is withdrawn": "只能撤回已声明且未撤回的历史记录",
+    "the name of the history was used before": "该历史记录名称已被使用过",
+    "the source was brought before": "该来源此前已经提交过",
+    "the sheet belongs to no history of its signer": "该分页不属于其签署方声明的任何历史记录",
+    "the sheet belongs to another history than this receipt is of": "该分页不属于此回执所证明的历史记录",
+    "the history was withdrawn before": "该历史记录此前已撤回",
+    "the sheet is signed by another than its history, or for another": "分页的签署方或被代理方与其历史记录不同",
+    "the sheet has another id than its place gives": "分页的标识与其位置所得不符",
+    "a row lies outside the time of its history": "某行的时间超出其历史记录的时间范围",
+    "a row lies in another kind of source": "某行所在来源的类型不符",
+    "a row lies outside its source": "某行超出其来源的范围",
+    "a row is not older than the record of its customer": "某行不早于该客户在日志中的首个记录",
+    "the history is of a customer who was erased before": "该历史记录所涉客户此前已被删除",
+    "the history is not what its sheets give": "历史记录与其各分页所得不符",
+    "the sheet is too long": "分页过长",
+    "only a journal has rows that were redacted": "仅日记账来源可有已涂除的行",
     "only a remit that was granted is ended": "只能终止已授予的职权范围",
     "the order goes beyond the remit of who gives it": "命令超出发令方的职权范围",
     "not a participant id": "不是参与方标识",
@@ -128,6 +144,18 @@ SENTENCES_3: dict[str, str] = {
     "the release lacks a mask that the decision asks for": "提供记录缺少决定所要求的遮蔽",
 }
 COUNTED_3: dict[str, str] = {
+    "attested histories": "份声明的历史记录",
+    "sheets of attested histories": "个声明的历史记录分页",
+    "sheets of histories that rest on what was withheld, erased or unreadable": (
+        "所依内容被隐去、删除或无法读取的历史记录分页"
+    ),
+    "attested histories of which not every sheet is here to be read": "未能读到全部分页的声明的历史记录",
+    "that a sheet is part of a history (its history.attest is not among what was handed over)": (
+        "分页是否属于某份历史记录（所提供内容中没有其 history.attest）"
+    ),
+    "orders of regulators whose remit may stand in an entry that could not be read": (
+        "其职权范围可能载于无法读取的条目中的监管命令"
+    ),
     "signatures of COSE": "COSE 签名",
     "alerts": "警报",
     "reports": "报表",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from verifier.errors import Code
+from verifier.telling.attested import reserved
 from verifier.telling.messages import code_sentence, first_bad, word
 from verifier.telling.result import Result
 
@@ -26,12 +27,15 @@ def told(result: Result, language: str) -> str:
 
 
 def reservations(result: Result, language: str) -> list[str]:
-    """The limits of the verdict: whether it is about a sandbox, how much was not checked, and where participants differ."""
+    """The limits of the verdict: whether it is about a sandbox, how much was not checked, what is a holder's
+    word alone, and where participants differ."""
     found = result.findings
     lines = [word("sandbox", language)] if any(value.startswith(SANDBOXES) for _, value in result.facts) else []
     lines += [found.open] if found.open and result.code is not None else []
     if found.not_checked:
         lines.append(word("left", language).format(f"{found.not_checked:,}"))
+    if attested := reserved(result.attested, language):
+        lines.append(attested)
     if found.disputed:
         lines.append(word("differ", language).format(f"{found.disputed:,}"))
     return lines

@@ -8,43 +8,23 @@ from typing import Any
 
 from verifier.errors import Defect
 from verifier.rules.findings import Findings
+from verifier.telling.attested import members_of
 from verifier.telling.result import Part, Result, status_of
 
 VERSION = 1
 
 
 def lines(result: Result) -> Iterator[str]:
-    """`start`, `input`, `fact`, `participant`, `checked`, `unchecked`, `part`, `count`, `text`, `finding`, `notice`, `defect`;
-    `verdict` at the end."""
+    """`start`, `input`, `fact`, `participant`, `history`, `checked`, `unchecked`, `part`, `count`, `text`, `finding`, `notice`,
+    `defect`; `verdict` at the end."""
     yield _line("start", command=result.command, v=VERSION)
     for path, digest in result.inputs:
         yield _line("input", path=path, sha256=digest)
     for name, value in result.facts:
         yield _line("fact", name=name, value=value)
-    for party in result.parties:
-        keys = [dict(zip(("kid", "alg", "use", "added_at", "revoked_at"), key, strict=True)) for key in party.keys]
-        delegates = [{"delegate": delegate, "acts": acts} for delegate, acts in party.delegates]
-        certificates = [
-            {
-                "suite": suite,
-                "suite_version": one.version,
-                "passed": one.passed,
-                "total": one.total,
-                "index": one.index,
-                "valid_until": one.until,
-            }
-            for suite, one in party.certificates
-        ]
-        yield _line(
-            "participant",
-            id=party.id,
-            name=party.name,
-            roles=party.roles,
-            standing=party.standing,
-            keys=keys,
-            delegates=delegates,
-            certificates=certificates,
-        )
+    yield from _parties(result)
+    for history in result.attested:
+        yield _line("history", **members_of(history))
     found = result.findings
     if not result.parts:
         yield from _checked(found)
@@ -77,6 +57,33 @@ def lines(result: Result) -> Iterator[str]:
         first_bad=found.first_bad,
         reason=result.reason or found.open or None,
     )
+
+
+def _parties(result: Result) -> Iterator[str]:
+    for party in result.parties:
+        keys = [dict(zip(("kid", "alg", "use", "added_at", "revoked_at"), key, strict=True)) for key in party.keys]
+        delegates = [{"delegate": delegate, "acts": acts} for delegate, acts in party.delegates]
+        certificates = [
+            {
+                "suite": suite,
+                "suite_version": one.version,
+                "passed": one.passed,
+                "total": one.total,
+                "index": one.index,
+                "valid_until": one.until,
+            }
+            for suite, one in party.certificates
+        ]
+        yield _line(
+            "participant",
+            id=party.id,
+            name=party.name,
+            roles=party.roles,
+            standing=party.standing,
+            keys=keys,
+            delegates=delegates,
+            certificates=certificates,
+        )
 
 
 def _checked(found: Findings, **log: str | None) -> Iterator[str]:

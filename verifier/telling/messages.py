@@ -46,8 +46,8 @@ CODES: dict[str, tuple[str, str]] = {
         "账本记录了不属于任何获准访问的提供或接收，或同一方重复记录；或账本自己的对账报告有误。",
     ),
     "DISPUTED": (
-        "Two participants say different things, one says nothing, or a bill is wrong. The log records truly what each said.",
-        "双方的说法不一致、一方没有记录，或某月的用量单与条目不符。日志如实记录了各方的说法。",
+        "Two participants differ, one says nothing, or a bill or a history is wrong. The log records truly what each said.",
+        "双方的说法不一致、一方没有记录，或用量单、声明的历史记录与条目不符。日志如实记录了各方的说法。",
     ),
     "CONSENT_INVALID": (
         "The ledger recorded a step or decision that the rules do not give.",
@@ -184,6 +184,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "participant": ("Participant", "参与方"),
     "roles": ("Roles", "角色"),
     "keys": ("Keys", "密钥"),
+    "history": ("Attested history", "声明的历史记录"),
     "certificate": ("Conformance certificate", "符合性证书"),
     "valid until": ("valid until", "有效期至"),
     "expired": ("expired before the last entry", "在最后一个条目之前已过期"),

@@ -10,6 +10,7 @@ from verifier.rules.findings import Findings
 
 if TYPE_CHECKING:
     from verifier.records.concern import Concern
+    from verifier.rules.sheets import TotalsOf
     from verifier.telling.parties import Party
 
 
@@ -28,6 +29,7 @@ class Result:
     """`code` is None when the question could not be answered; then `reason` says why. `facts` are label and value,
     `inputs` path and SHA-256 of what was read, `lines` the command's own text (a story, an explanation),
     `parties` who could sign, `concerned` what the entries named say of themselves, by index.
+    `attested`: the histories that holders brought.
     `parts`: the logs of a set, of which `findings` hold the sums. `explains`: nothing was checked, something was explained."""
 
     command: str
@@ -39,6 +41,7 @@ class Result:
     parties: list[Party] = field(default_factory=list)
     concerned: dict[int, Concern] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
+    attested: list[TotalsOf] = field(default_factory=list)
     reason: str = ""
     explains: bool = False
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from api.office.configuration import HolderOptions
+from api.office.json import read_object
 from api.office.office import Standing
 from api.standards.berlin.access import access_from
 from api.standards.berlin.requests import NEVER, STANDARD, VERSION
-from api.standards.json import read_object
 from api.standards.words import words
 from ledger.consent.state import BEFORE, Status
 from ledger.entries.terms import Terms

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.http.describing import answer, body
 from api.node.admission import Access, serve
+from api.office.json import read_object
 from api.standards.berlin import routes
 from api.standards.berlin.answers import common_of, last_day_of, status_of
 from api.standards.berlin.headers import TWO, check_headers
@@ -26,7 +27,6 @@ from api.standards.incoming import (
     RecipientHere,
     StatementHere,
 )
-from api.standards.json import read_object
 
 router: Final = APIRouter(dependencies=[Depends(check_headers)])
 _CONSENTS: Final = HOLDER_PATH + TWO.consents

@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any, Final
 
 from api.office.configuration import HolderOptions
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.berlin.access import permissions_of
 from api.standards.berlin.dialect import TppMessage, format_error
 from api.standards.days import after_day, day_at, offset_at, read_day
 from api.standards.forms import LATEST_YEAR
-from api.standards.json import NotJson, read_object
 
 STANDARD: Final = "berlin-group"
 VERSION: Final = "1.3"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.office.configuration import HolderOptions
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.berlin.access import MOST_ACCOUNTS, check_reference
 from api.standards.berlin.dialect import TppMessage, format_error
 from api.standards.berlin.headers import TWO
 from api.standards.berlin.requests import REAUTHENTICATE_DAYS, STANDARD, end_of
 from api.standards.days import offset_at
-from api.standards.json import NotJson, read_object
 from api.standards.words import words
 
 KINDS: Final = ("payments", "cards", "cardAccounts", "savings", "loans", "securities")

@@ -15,6 +15,7 @@ from api.http.wire import read_body
 from api.node.admission import serve
 from api.office.begun import Begun
 from api.office.configuration import HolderOptions
+from api.office.json import NotJson, read_object
 from api.office.office import Office, Standing
 from api.office.wish import Wish
 from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
@@ -32,7 +33,6 @@ from api.standards.incoming import (
     RecipientHere,
     StatementHere,
 )
-from api.standards.json import NotJson, read_object
 from api.standards.words import words
 from ledger.errors import IllegalTransition, NotFound
 

@@ -8,9 +8,9 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.china.codes import OFFSET_MINUTES, china_refusal, seconds_of
-from api.standards.json import NotJson, read_object
 from api.standards.words import words
 from ledger.catalogue import LATEST
 from ledger.entries.terms import Destination, Purpose

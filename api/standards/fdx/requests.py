@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.office.configuration import HolderOptions
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.days import offset_at
 from api.standards.fdx.dialect import fdx_refusal
-from api.standards.json import NotJson, read_object
 from api.standards.words import words
 from ledger.entries.fields import Code, Text
 from ledger.entries.terms import Purpose

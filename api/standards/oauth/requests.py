@@ -19,8 +19,9 @@ from api.tokens.certificates import Certificate
 from api.tokens.clients import Clients, read_form
 from api.tokens.codes import CodeFlow, PushedRequest, read_pushed, wants_code
 from api.tokens.details import ERROR, AccountInformation, parse_details, permissions_of
-from api.tokens.dpop import check_proof
+from api.tokens.dpop import Proof
 from api.tokens.jwt import BadToken
+from api.tokens.nonces import Nonces, held_proof, refused_proof
 from api.tokens.objects import read_request_object
 from api.tokens.once import Once
 from ledger.canonical import b64u
@@ -46,6 +47,8 @@ class Requests:
     once: Once
     registry: Callable[[], Registry]
     issuer: str
+    nonces: Nonces | None = None
+    """What DPoP proofs must bring."""
 
     def push(
         self, form: bytes, holder: str | None, certificate: Certificate | None, proof: str | None
@@ -56,15 +59,16 @@ class Requests:
         to its key, as `dpop_jkt` does (RFC 9449 §10.1).
         """
         sent, now = read_form(form), self.office.now / 1000
+        address = f"{self.issuer}/oauth/par" if holder is None else f"{self.issuer}/holders/{holder}/oauth/par"
+        held = held_proof(proof, address, self.nonces, now)
         client = self.clients.client(sent, now, certificate)
         asked = self._asked(sent, client, now)
-        address = f"{self.issuer}/oauth/par" if holder is None else f"{self.issuer}/holders/{holder}/oauth/par"
         holder = holder or self.holder_meant(asked)
         request = None
         if wants_code(asked):
             addresses = self.flow.addresses(client, self.office.gateway.redirect_uris(client))
             request = read_pushed(asked, client, holder, addresses)
-            request = self._bound(request, proof, address, now)
+            request = self._bound(request, held)
         grant = self.consent_for(asked, client, holder, is_code=request is not None).consent_id
         if request is not None:
             return client, {**self.flow.pushed(request, grant, now), "grant_id": grant}
@@ -104,16 +108,15 @@ class Requests:
             )
         return str(named)
 
-    def _bound(self, request: PushedRequest, proof: str | None, address: str, now: float) -> PushedRequest:
-        if proof is None:
+    def _bound(self, request: PushedRequest, held: Proof | None) -> PushedRequest:
+        if held is None:
             return request
         try:
-            held = check_proof(proof, method="POST", urls=(address,), now=now)
             self.once.use("dpop", held.thumbprint, held.jti, held.expires_at)
             if request.jkt not in ("", held.thumbprint):
                 raise BadToken("dpop_jkt is another key")  # noqa: TRY301
         except BadToken as error:
-            raise BadRequest(f"the DPoP proof is not valid: {error}", error="invalid_dpop_proof") from None
+            raise refused_proof(error) from None
         return replace(request, jkt=held.thumbprint)
 
     def _asked(self, sent: dict[str, str], client: str, now: float) -> dict[str, Any]:

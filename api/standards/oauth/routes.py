@@ -57,6 +57,7 @@ async def post_par(request: Request, node: NodeHere, office: OfficeHere, holder:
 async def _push(request: Request, node: Node, office: Office, holder: str | None) -> Response:
     form = await read_body(request.scope, request.receive, FORM_LIMIT, FORM)
     certificate, proof = node.certificate_of(request.scope), header(request.scope, b"dpop")
+    await asyncio.to_thread(node.tell_nonce, request.scope)
     client, said = await asyncio.to_thread(_requests(node, office).push, form, holder, certificate, proof)
     visit_of(request.scope).client = client
     return Reply(201, msgspec.json.encode(said), headers=(("cache-control", "no-cache, no-store"),)).response()
@@ -173,7 +174,8 @@ def _decoupled(node: Node, office: Office) -> DecoupledRequests:
 
 
 def _requests(node: Node, office: Office) -> Requests:
-    return Requests(office, node.clients, node.flow, node.once, lambda: node.ledger.registry, node.settings.base_url)
+    registry, issuer = (lambda: node.ledger.registry), node.settings.base_url
+    return Requests(office, node.clients, node.flow, node.once, registry, issuer, node.nonces)
 
 
 @serve(

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.office.configuration import HolderOptions
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.days import after_day, day_at, offset_at, read_day
 from api.standards.forms import LATEST_YEAR
-from api.standards.json import NotJson, read_object
 from api.standards.psr.dialect import psr_refusal
 from api.standards.words import words
 from ledger.entries.fields import Code, Language, Reference, Text

@@ -19,8 +19,8 @@ from api.events.tokens import UK_REVOKED
 from api.http.describing import answer, body
 from api.node.admission import NodeHere, serve, token
 from api.node.node import Node
+from api.office.json import NotJson, read_object
 from api.standards.incoming import HOLDER_PATH, BodyHere, HolderHere, OfficeHere, RecipientHere
-from api.standards.json import NotJson, read_object
 from api.standards.uk.answering import PATHS, ExchangeHere, SignedBody, UkExchange
 from api.standards.uk.dialect import V4, Fault, Faults
 from api.standards.uk.headers import check_headers

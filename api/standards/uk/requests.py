@@ -6,9 +6,9 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
+from api.office.json import NotJson, read_object
 from api.office.wish import Wish
 from api.standards.forms import LATEST_SECOND, LATEST_YEAR
-from api.standards.json import NotJson, read_object
 from api.standards.uk.dialect import Fault, Faults
 from api.standards.words import words
 

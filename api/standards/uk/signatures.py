@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from api.client.signing import StatementSigner
-from api.standards.json import NotJson, read_object
+from api.office.json import NotJson, read_object
 from api.standards.uk.dialect import Fault, Faults
 from ledger.canonical import b64u, unb64u
 from ledger.errors import BadEncoding, BadSignature

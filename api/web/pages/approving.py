@@ -162,6 +162,11 @@ def _separate(desk: Desk, question: AwaitedAnswer) -> list[SeparateWords]:
     return [SeparateWords(kind, *words) for kind, words in zip(terms.separate_consents, said, strict=True)]
 
 
+def _is_suspended(desk: Desk, question: AwaitedAnswer) -> bool:
+    """Whether whoever asks may only reduce sharing at present: nobody can agree then."""
+    return desk.office.ledger.registry.is_suspended(question.terms.recipient)
+
+
 @dataclass(frozen=True, slots=True)
 class MissingAnswer:
     """The missing answers, in words, and where."""
@@ -202,6 +207,7 @@ def _ask(desk: Desk, question: AwaitedAnswer, problem: MissingAnswer | None = No
         returns_to=goes_back_to(desk, consent.consent_id),
         binding=binding_of(desk, consent.consent_id),
         less=LESS if question.kind == "new" and question.connection.status in BEFORE else (),
+        suspended=_is_suspended(desk, question),
     )
 
 
@@ -211,6 +217,8 @@ def choose(sent: CustomersForm) -> Response:
     desk = sent.desk
     _willing(desk)
     question = _question(desk, sent.text("consent"))
+    if _is_suspended(desk, question):
+        return _ask(desk, question, status=409)
     mine = {account.reference: account for account in _offered(desk, question)}
     asked = set(sent.texts("account"))
     chosen = tuple(account for reference, account in mine.items() if reference in asked)  # in her bank's order
@@ -323,6 +331,8 @@ def agree(sent: CustomersForm) -> Response:
         draft, question, signed = _draft(desk)
     except TooLate:
         return _too_late(desk)
+    if _is_suspended(desk, question):  # since she began; the sequencer has the last word
+        return _ask(desk, question, status=409)
     response = sent.text("response", 16_384)
     assertion: str | None = None
     sca = desk.sca

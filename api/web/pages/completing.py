@@ -28,7 +28,8 @@ class Provable:
     path: str
     known: int
     connection: Connection | None = None
-    """None: the list of all her connections."""
+    """None: the list of all her connections, or her bank's earlier records."""
+    is_earlier: bool = False
 
 
 @router.get("/complete")
@@ -40,6 +41,9 @@ def complete(desk: Customer) -> Response:
         person = desk.person
         known = desk.office.ledger.records.chain_length(person.chain)
         chains.insert(0, Provable(f"subject:{person.holder}:{person.subject}", "/my/complete/file", known))
+    if earlier := desk.office.ledger.records.chain_length(desk.person.history_chain):
+        name = f"history:{desk.person.holder}:{desk.person.subject}"
+        chains.append(Provable(name, "/my/earlier/complete", earlier, is_earlier=True))
     return _page(desk, chains, None)
 
 

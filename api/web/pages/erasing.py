@@ -34,7 +34,7 @@ def file(sent: CustomersForm) -> Response:
     if known is not None and known.is_open:
         return desk.redirect(HERE)
     # The chain of the relationship stays while it also holds what another person keeps to herself; saying so would tell.
-    chains = set() if desk.dealings.has_silent_others else {desk.person.chain}
+    chains = set() if desk.dealings.has_silent_others else {desk.person.chain, desk.person.history_chain}
     for connection in desk.dealings.all_connections():
         if connection.is_live:
             raise IllegalTransition("something is still shared: stop everything first, then ask again")

@@ -70,6 +70,8 @@ def connections(
         mapped={name for one in live for name, _ in desk.words.clusters(one.consent.terms.permissions)},
         waiting=[one for one in tabs["action"] if one.waits],
         steps=dealings.steps(shown),
+        can_object=desk.office.rights is not None,
+        objects=desk.office.objects_since(desk.person),
     )
 
 

@@ -23,7 +23,8 @@ def receipts(desk: Customer) -> Response:
     listed, _ = dealings.connections()
     newest = [(one, dealings.receipt(one.consent.basis)) for one in listed[:20]]
     own = [event for event in dealings.own_events(50) if event.act != "subject.consent"]
-    return desk.render("receipts.html", newest=newest, own=own)
+    has_earlier = desk.office.ledger.records.chain_length(desk.person.history_chain) > 0
+    return desk.render("receipts.html", newest=newest, own=own, has_earlier=has_earlier)
 
 
 @router.get("/{index}")

@@ -282,6 +282,7 @@ function chainNamed(evidence, says) {
   if (evidence.item) return readCanonical(evidence.item.body).consent_id;
   if (/^(consent|access)\./.test(evidence.act)) return says.consent_id;
   const party = says.on_behalf_of ?? says.iss;
+  if (evidence.act === "history.sheet") return `history:${party}:${says.sheet.subject}`;
   return evidence.act.startsWith("subject.") ? `subject:${party}:${says.subject}` : `participant:${party}`;
 }
 

@@ -11,9 +11,10 @@ class NotJson(ValueError):
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The object. Raises NotJson: what is hashed into the terms must have one meaning."""
+    """The object. Raises NotJson: what is hashed into the terms must have one meaning (docs/spec/requests.md)."""
     try:
-        found = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(found, ensure_ascii=False).encode("utf-8")  # half a character is no text
     except (ValueError, RecursionError) as error:
         raise NotJson(f"the body is not JSON with each name once: {error}"[:200]) from None
     if not isinstance(found, dict):
