@@ -87,9 +87,7 @@ def audit_bundle(
     ]
     result.facts += [(word("certificate", language), words) for words in told[:MAX_CERTIFICATES]]
     result.attested = auditor.replay.sheets.told
-    result.facts += [
-        (word("history", language), words) for words in facts_of(result.attested, language)[:MAX_CERTIFICATES]
-    ]
+    result.facts += [(word("history", language), words) for words in facts_of(result.attested, language)]
     if audit.start:
         result.facts.append((word("resumed", language), f"{audit.start:,}"))
     if not place.is_file():

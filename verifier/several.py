@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from verifier.inputs import check_age, conclude, fresh, head_facts, tell_policy_inside, trust_of
+from verifier.telling.attested import facts_of
 from verifier.telling.messages import word
 from verifier.telling.result import Part, Result
 
@@ -45,6 +46,8 @@ def judge_set(arguments: argparse.Namespace, result: Result) -> Result:
             result.parts.append(part(Judged("", audit.names), True))
     if head is not None:
         head_facts(result, head, trust, language)
+    result.attested = [one for judged in (audit.head, *audit.shards) for one in judged.attested]
+    result.facts += [(word("history", language), words) for words in facts_of(result.attested, language)]
     shards = result.parts[1 : 1 + len(audit.shards)]
     result.facts += [
         (word("shards", language), f"{len(shards):,}"),

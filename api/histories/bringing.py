@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from api.histories.workbook import SheetTree, Workbook, WrittenSheet
 from ledger.canonical import b64u
+from ledger.clock import SystemClock
 from ledger.entries.history_acts import sheet_jti
 from ledger.errors import InvalidInput
 
@@ -79,32 +81,68 @@ async def attest(client: LedgerClient, workbook: Workbook, members: Mapping[str,
 
 
 async def send(client: LedgerClient, workbook: Workbook, progress: Progress) -> int:
-    """Record the sheets that are not recorded yet; how many. Called again after an interruption, it goes on."""
-    entry, members = workbook.said("entry"), workbook.said("attested")
+    """Record the sheets that are not recorded yet; how many. Called again after an interruption, it goes on.
+
+    What was under way then is signed again with the same time, so that the ledger knows it for a repeat.
+    """
+    entry, members, signed_at = workbook.said("entry"), workbook.said("attested"), workbook.said("signed_at")
     tree, sent = workbook.tree(), 0
     for page in workbook.waiting():
         for at in range(0, len(page), AT_ONCE):
             portion = page[at : at + AT_ONCE]
-            await asyncio.gather(*(_record(client, entry, tree, sheet) for sheet in portion))
+            if signed_at is None:
+                signed_at = _now()
+                workbook.say("signed_at", signed_at)
+            signing = SheetSigning(client, entry, tree, signed_at)
+            hers = groupby(portion, key=lambda sheet: sheet.subject)
+            await asyncio.gather(*(_record_in_turn(signing, list(some)) for _, some in hers))
             workbook.recorded([sheet.position for sheet in portion])
+            signed_at = None
             sent += len(portion)
             progress(portion[-1].position + 1, members["sheets"])
     return sent
 
 
-async def _record(client: LedgerClient, entry: int, tree: SheetTree, sheet: WrittenSheet) -> None:
+class SheetSigning(NamedTuple):
+    """What the sheets of a portion have in common. `signed_at`: their `iat`."""
+
+    client: LedgerClient
+    entry: int
+    tree: SheetTree
+    signed_at: int
+
+
+async def _record_in_turn(signing: SheetSigning, sheets: list[WrittenSheet]) -> None:
+    """Those of one customer, so that they stand in her chain in their order."""
+    for sheet in sheets:
+        await _record(signing, sheet)
+
+
+async def _record(signing: SheetSigning, sheet: WrittenSheet) -> None:
     from api.client import RefusedByLedger  # noqa: PLC0415  (loads the client)
 
-    question = await client.statements.sign(
+    try:
+        await _ask(signing, sheet)
+    except RefusedByLedger as refusal:
+        if refusal.problem.get("member") == "iat":  # it was signed before a long interruption, and not recorded
+            await _ask(signing._replace(signed_at=_now()), sheet)
+        elif refusal.status != _CONFLICT or not str(refusal.problem.get("type", "")).endswith("jti-reused"):
+            raise
+        # else it is recorded: its jti is of this root and position, so it can be no other sheet
+
+
+async def _ask(signing: SheetSigning, sheet: WrittenSheet) -> None:
+    tree = signing.tree
+    question = await signing.client.statements.sign(
         "history.sheet",
-        history=entry,
+        history=signing.entry,
+        iat=signing.signed_at,
         jti=sheet_jti(tree.root, sheet.position),
         path=tree.path(sheet.position),
         sheet=msgspec.json.decode(sheet.body),
     )
-    try:
-        await client.ask("/partners/histories/sheets", question)
-    except RefusedByLedger as refusal:
-        # an earlier try recorded it: its jti is of this root and position, so it can be no other sheet
-        if refusal.status != _CONFLICT or not str(refusal.problem.get("type", "")).endswith("jti-reused"):
-            raise
+    await signing.client.ask("/partners/histories/sheets", question)
+
+
+def _now() -> int:
+    return SystemClock().now() // 1000

@@ -61,10 +61,12 @@ class _Waiting(NamedTuple):
 class JournalSource:
     """The files of an export."""
 
-    def __init__(self, files: list[SourceFile], manifests: list[SourceFile], mapping: ReadMapping) -> None:
-        """Raises InvalidInput when a manifest names a file that is not there."""
-        _require_named(files, manifests)
-        self._files = files
+    def __init__(self, files: list[SourceFile], mapping: ReadMapping) -> None:
+        """`files`: its manifests among them. Raises InvalidInput when one names a file that is not there."""
+        manifests = [file for file in files if file.name.endswith(".manifest")]
+        self._files = [file for file in files if file not in manifests]
+        _require_named(self._files, manifests)
+        self._count = len(files)
         self._mapping = mapping
         self.hash = hash_of(files)
         self._first: JournalBlock | None = None
@@ -89,7 +91,7 @@ class JournalSource:
             raise InvalidInput("the export holds no block")
         return {
             "checked": True,
-            "files": len(self._files),
+            "files": self._count,
             "first_block": self._first.sequence,
             "hash": self.hash,
             "kind": "qldb",

@@ -46,5 +46,4 @@ def open_source(place: Path, mapping: Path | None) -> BroughtSource:
     """Raises InvalidInput for what is no source, OSError."""
     if mapping is None:
         return TableSource(files_below(place, (".csv",)))
-    manifests = files_below(place, (".manifest",), may_lack=True) if place.is_dir() else []
-    return JournalSource(files_below(place, (".ion",)), manifests, ReadMapping.load(mapping))
+    return JournalSource(files_below(place, (".ion", ".manifest")), ReadMapping.load(mapping))

@@ -72,9 +72,9 @@ def seconds_of(text: str) -> int:
     return int(time.timestamp())
 
 
-def files_below(place: Path, endings: tuple[str, ...], *, may_lack: bool = False) -> list[SourceFile]:
-    """The file, or those of a folder that end in one of these, in the order of their paths' bytes. Raises InvalidInput,
-    OSError."""
+def files_below(place: Path, endings: tuple[str, ...]) -> list[SourceFile]:
+    """The file, or those of a folder, in the order of their paths' bytes. All must end in one of these: whoever is handed the
+    folder must find in it what was read, and nothing else. Raises InvalidInput, OSError."""
     if place.is_file():
         return [SourceFile(place, place.name)]
     if not place.is_dir():
@@ -83,13 +83,21 @@ def files_below(place: Path, endings: tuple[str, ...], *, may_lack: bool = False
     for path in place.rglob("*"):
         if path.is_symlink():
             raise InvalidInput(f"{path} is a link: a source holds files only")
-        if path.is_file() and path.name.endswith(endings):
+        if path.is_file() and not path.name.endswith(endings):
+            raise InvalidInput(
+                f"{path} is no part of the source: the folder holds files that end in {_or(endings)} only"
+            )
+        if path.is_file():
             found.append(SourceFile(path, path.relative_to(place).as_posix()))
         if len(found) > SOURCE_FILES:
             raise InvalidInput(f"{place} holds more than {SOURCE_FILES} files")
-    if not found and not may_lack:
-        raise InvalidInput(f"{place} holds no file that ends in {' or '.join(endings)}")
+    if not found:
+        raise InvalidInput(f"{place} holds no file that ends in {_or(endings)}")
     return sorted(found, key=lambda file: file.name.encode())
+
+
+def _or(endings: tuple[str, ...]) -> str:
+    return " or ".join(endings)
 
 
 def hash_of(files: Iterable[SourceFile]) -> str:

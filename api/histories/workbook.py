@@ -32,9 +32,10 @@ CREATE TABLE sheets (position INTEGER PRIMARY KEY, subject TEXT NOT NULL, part I
 
 
 class WrittenSheet(NamedTuple):
-    """A sheet of the workbook: its place, and its CL-JSON."""
+    """A sheet of the workbook: its place, whose it is, and its CL-JSON."""
 
     position: int
+    subject: str
     body: bytes
 
 
@@ -165,6 +166,7 @@ class Workbook:
         for position, subject, part, parts, rows, salt, _ in self._connection.execute(query, values):
             yield WrittenSheet(
                 position,
+                subject,
                 b'{"part":%d,"parts":%d,"position":%d,"rows":[%b],"salt":"%b","subject":"%b"}'
                 % (part, parts, position, rows, salt.encode(), subject.encode()),
             )

@@ -61,7 +61,7 @@ def run(*arguments: str, ends: int = 0) -> Result:
 
 
 def said(*arguments: str, ends: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run(*arguments, "--json", ends=ends).stdout)
+    found: dict[str, Any] = json.loads(run(*arguments, "--json", ends=ends).stdout.splitlines()[-1])
     return found
 
 

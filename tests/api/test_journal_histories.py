@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli.main import app
 from api.histories.ion.binary import values_of_binary
 from api.histories.ion.hashing import ion_hash
 from api.histories.ion.text import values_of_text
@@ -17,7 +19,10 @@ from api.histories.reading import open_source
 from api.histories.rows import BroughtRow, RefusedRow
 from ledger.canonical import b64u
 from ledger.errors import InvalidInput
+from tests.client.service import running_service
+from tests.datamaps import own_folder
 from tests.journals import BEGAN, STRAND, Document, Journal, binary, ion_digest, sha, text
+from verifier.cli import main as verify
 
 MAPPING = {
     "tables": [
@@ -113,7 +118,7 @@ def test_revisions_become_rows_and_the_source_is_named_by_its_tip(is_binary: boo
         "redacted": 1,
         "strand": STRAND,
         "checked": True,
-        "files": 3,
+        "files": 4,  # the manifest is one
     }
     assert source["tip"] == b64u(made.tip)
 
@@ -356,3 +361,39 @@ def test_a_file_that_is_no_ion_is_refused_by_its_name(folder: Path, mapping: Pat
     (folder / "x.ion").write_bytes(b"")
     with pytest.raises(InvalidInput, match="no block"):
         read(folder, mapping)
+
+
+def test_a_journal_is_brought_exported_and_found_to_agree_with_its_files(
+    folder: Path, mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = journal().export(folder, is_binary=True)
+    state = tmp_path / "operator"
+    with running_service(f"sqlite:///{state / 'ledger.sqlite'}", state) as service:
+        own = Path(own_folder(service, "bank-a", tmp_path / "bank-a"))
+        (own / "references.key").write_bytes(bytes(32))
+        (own / "references.key").chmod(0o600)
+        wanted = ["--mapping", str(mapping), "--as", str(own), "--id", "qldb", "--title", "Consents in QLDB"]
+        done = CliRunner().invoke(app, ["history", "attest", str(export), *wanted, "--json"])
+        assert done.exit_code == 0, done.output
+        entry = str(json.loads(done.stdout.splitlines()[-1])["index"])
+        made = CliRunner().invoke(app, ["export", str(tmp_path / "bundle"), "--reason", "test", "--state", str(state)])
+        assert made.exit_code == 0, made.output
+        (tmp_path / "policy").write_text(f"log {service.node.ledger.vkey.format()}\nquorum none\n")
+    words = [
+        "history",
+        str(tmp_path / "bundle"),
+        "--policy",
+        str(tmp_path / "policy"),
+        "--jobs",
+        "1",
+        "--json",
+        "--entry",
+        entry,
+    ]
+    status = verify([*words, "--source", str(export)])
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert status == 0, str(told)[-900:]
+    [history] = [each for each in told if each.get("event") == "history" or "left_out" in each]
+    assert (history["state"], history["rows"], history["customers"]) == ("agrees", 4, 2)
+    next(export.rglob("*.0-1.ion")).write_bytes(b"something else")
+    assert verify([*words, "--source", str(export)]) != 0

@@ -23,6 +23,7 @@ from sqlalchemy import select
 from api.node.scoring import AlertRaiser
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
+from ledger.orders import SCORING
 from ledger.queries.scoring import AlertReader, recorded_alerts
 from ledger.storage.tables import entries
 from tests.ledger.kit import Node, Signer, ed25519_signer, item, registered, separately, terms_hash
@@ -30,6 +31,8 @@ from tests.ledger.supervised import Place, supervised
 
 BATCH = 50
 HOLDERS = 24
+WAITING = 50
+"""Ends that nobody has taken note of yet."""
 
 
 def consent_at(node: Node, bank: Signer) -> str:
@@ -157,7 +160,9 @@ def main() -> None:
         ) as place,
     ):
         node = place.node
-        place.approved("scoring.activated", scoring=1)
+        place.approved("scoring.activated", scoring=SCORING)
+        for _ in range(WAITING):
+            node.revoke(node.grant())  # nobody takes note: each of them waits in the queue of rule 14
         banks: list[tuple[Signer, str]] = []
         for number in range(HOLDERS):
             bank = ed25519_signer(f"bench-bank-{number:02d}")

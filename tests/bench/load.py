@@ -163,6 +163,7 @@ class _Crew:
                 self._next(client)
         loop.call_later(plan.warm_up + plan.seconds + 60, self.finished.set)
         if self._at_work:
+            self.finished.clear()  # at a low rate there were moments before in which nobody waited
             await self.finished.wait()
         self._closing = True
         for client in clients:

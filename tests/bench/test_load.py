@@ -89,3 +89,10 @@ def test_requests_that_run_out_are_told(tmp_path: Path) -> None:
 def test_latencies_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="nothing was answered"):
         latency_of([])
+
+
+def test_the_last_answer_of_a_slow_stream_is_waited_for(tmp_path: Path) -> None:
+    """At a low rate nobody waits at times: that is not the end."""
+    with server(stall_at=5, stall=0.5) as port:
+        run = load(port, tmp_path, clients=2, rate=20.0, requests=5)
+    assert run.statuses == {200: 5}

@@ -58,6 +58,7 @@ def test_a_history_is_attested_and_its_sheets_stand_in_the_customers_own_history
     assert (first.index, second.index) == (at + 2, at + 3)
     assert records.history_of_chain(subject_chain(BANK, ALICE)) == ()
     place.restart()
+    place.verify()
     [known] = place.node.ledger.registry.histories.of(BANK)
     assert (known.index, known.says.rows, known.withdrawn_at) == (at, 4, None)
 
@@ -150,6 +151,7 @@ def test_an_erasure_takes_the_history_or_the_customer_and_nothing_is_added_after
     second = attest(place, again).index
     ledger.erase([subject_chain(BANK, BOB)], "gdpr-17", tuple(APPROVED))
     refused(place, NotFound, lambda: bring(place, again, second, 2))
+    place.verify()
 
 
 def test_no_decision_and_no_state_rests_on_a_history(sqlite_place: Place) -> None:

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.vectors import told_cases, told_partners
+from tests.histories import Told, row, sheet
+from tests.vectors import brought, told_cases, told_partners
 from tests.vectors.hashing import Json, encode, unb64u
 from tests.vectors.log import ORIGIN, Log
 from tests.vectors.story import HOLDER, RECIPIENT, SECOND, ruleset_1, ruleset_2
@@ -58,7 +59,18 @@ def honest() -> dict[str, Json]:
                 found[act] = payload
     item = found["access.request"]
     found["access.request"] = {**item, "asserted": ["CERT_EXPIRED"], "region": "SG", "relayed": True}
-    return dict(sorted((found | _elsewhere(found)).items()))
+    return dict(sorted((found | _elsewhere(found) | _brought()).items()))
+
+
+def _brought() -> dict[str, Json]:
+    """The acts of attested history, which has vectors of its own (`brought`): here with what none may lack."""
+    told = Told(sheet(brought.BOB, [row()]))
+    members = {
+        "history.attest": told.attest,
+        "history.sheet": told.of(0, brought.AT),
+        "history.withdraw": {"history": told.attest["history"], "reason": "wrong-columns"},
+    }
+    return {act: brought.payload(act, said) for act, said in members.items()}
 
 
 def _elsewhere(found: dict[str, Json]) -> dict[str, Json]:

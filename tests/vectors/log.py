@@ -37,6 +37,7 @@ DECLARED = (
     "attestation.",
     "case.",
     "freeze.",
+    "history.",
     "incident.",
     "map.",
     "purpose.",
@@ -180,6 +181,8 @@ class Log:
         party = payload.get("on_behalf_of", iss)
         if act.startswith("subject."):
             own = "subject", f"subject:{party}:{payload['subject']}"
+        elif act == "history.sheet":
+            own = "subject", f"history:{party}:{payload['sheet']['subject']}"
         elif act.startswith(DECLARED):
             own = "participant", f"participant:{party}"
         else:

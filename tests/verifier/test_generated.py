@@ -20,9 +20,9 @@ from tests.verifier.generated.lies import LIES, Lie
 from tests.verifier.generated.lives import Life
 from verifier.rules.judging import UNKNOWN_STATE
 
-ELSEWHERE = {"1.1", "1.2", "3.4", "5.5", "7.16", "9.5", "9.6", "9.11", "9.12", "9.14"}
-"""Steps that find no defect in a bundle of one file of entries: test_telling, test_exits, test_bundles, test_usage; those of
-the log's own keys: test_succession."""
+ELSEWHERE = {"1.1", "1.2", "3.4", "5.5", "7.16", "7.17", "8.17", "9.5", "9.6", "9.11", "9.12", "9.14", "9.15"}
+"""Steps that find no defect in a bundle of one file of entries: test_telling, test_exits, test_bundles, test_usage,
+test_histories; those of request texts: test_request_texts; those of the log's own keys: test_succession."""
 
 
 def agrees(made: Made) -> None:

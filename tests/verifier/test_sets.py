@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.verifier.forge import b64u, leaf_hash, signing_key, write
+from tests.verifier.historical import Historical, usual
 from tests.verifier.set_forge import FIRST, HEAD, LATER_BANK, SECOND, ForgedSet, Member, head_of
 from verifier.cli import main
 
@@ -28,6 +29,10 @@ def judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Judge:
         return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return run
+
+
+class HistoricalMember(Member, Historical):
+    """A log of a set whose holder brings its past."""
 
 
 def defects(events: list[Event]) -> list[tuple[str, str | None, int | None]]:
@@ -176,6 +181,20 @@ def test_an_honest_set_is_valid_and_all_of_it_is_counted_by_log(tmp_path: Path, 
         (FIRST, "VALID", 0),
         (SECOND, "VALID", 0),
     ]
+
+
+def test_attested_history_of_a_shard_is_told_apart_in_the_verdict_on_the_set(tmp_path: Path, judge: Judge) -> None:
+    forged = ForgedSet()
+    forged.second = shard = HistoricalMember(SECOND, 3)
+    shard.opened()
+    shard.register(LATER_BANK, ["holder"])
+    shard.attest(usual(), LATER_BANK)
+    for position in range(3):
+        shard.sheet(position, LATER_BANK)
+    forged.commit()
+    status, events = judge(forged.write(tmp_path))
+    assert (status, defects(events)) == (0, [])
+    assert [(one["holder"], one["rows"]) for one in events if one["event"] == "history"] == [(LATER_BANK, 5)]
 
 
 def test_every_committed_head_is_compared_wherever_in_a_tile_it_ends(tmp_path: Path, judge: Judge) -> None:

@@ -1,4 +1,5 @@
-"""The page of data maps: what is published, and the fields of a file that the browser reads (docs/partners.md)."""
+"""The page of data maps: what is published, and the fields of a file that the browser reads (docs/partners.md); below them,
+what a holder attests of the time before (docs/history.md)."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ import pytest
 from msgspec import structs
 from playwright.sync_api import Browser, Page, expect
 
+from ledger.canonical import b64u
 from ledger.datamaps import dated
 from tests.datamaps import bank_map
+from tests.histories import Told, bring, row, sheet
 from tests.web.consoles import Consoles
 
 FIRST = bank_map(kyc="ReadParty")
@@ -87,3 +90,17 @@ def test_another_bank_sees_none_of_it_and_a_recipient_does(published: Consoles) 
         text = client.get("/console/partner/map").text
         assert FIRST.hash() in text
         assert SECOND.hash() in text
+
+
+def test_an_attested_history_is_told_to_its_holder_and_to_auditors_as_its_word(published: Consoles) -> None:
+    bank, ledger = published.world.parties["bank-a"], published.world.ledger
+    past = Told(sheet(b64u(bytes(18)), [row()]), title="Register <1>")
+    bring(lambda act, **members: ledger.record(bank.sign(act, **members))[0].index, past)
+    seen = {}
+    for who, path in (("bea", "partner/map"), ("ben", "partner/map"), ("pia", "partner/map"), ("ada", "audit")):
+        with published.client(who) as client:
+            answer = client.get(f"/console/{path}")
+            assert answer.status_code == 200
+            seen[who] = "Register &lt;1&gt;" in answer.text
+            assert ("did not decide" in answer.text) == seen[who]
+    assert seen == {"bea": True, "ben": False, "pia": False, "ada": True}

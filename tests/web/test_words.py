@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 from string import Formatter
 
+import jinja2
 import pytest
 from babel.messages.pofile import read_po, write_po
+from jinja2 import nodes
 
 from api.web.locale import CATALOGUES, DEFAULT, FOLDER, read
 from api.web.words import CLUSTERS, HOME_ZONE, LANGUAGES, ZONES, Words, choose_language
@@ -37,6 +39,19 @@ def test_texts_stand_in_catalogues_and_nowhere_else() -> None:
     strange = {path.name for path in FOLDER.rglob("*.py")} - {"__init__.py"}
     assert strange == set(), f"texts stand in FOLDER/*.po, one folder for each language: {HOW}"
     assert {path.name for path in FOLDER.iterdir() if path.is_dir()} >= {"en", "zh_CN"}
+
+
+def test_a_time_is_put_into_a_sentence_as_markup_and_not_as_its_letters() -> None:
+    """`t` says plain text: the element of a time in it would be shown as `<time …>`."""
+    wrong = []
+    for path in sorted(WEB.rglob("*.html")):
+        for call in jinja2.Environment(autoescape=True).parse(path.read_text()).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name == "t":
+                asked = [one.node for value in call.kwargs for one in value.find_all(nodes.Call)]
+                elements = {"ago", "date", "second", "when"}
+                if any(isinstance(one, nodes.Getattr) and one.attr in elements for one in asked):
+                    wrong.append(f"{path.name}:{call.lineno}: say it with h")
+    assert wrong == []
 
 
 @LANGUAGE

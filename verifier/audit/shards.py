@@ -16,6 +16,7 @@ from verifier.bytes.scratch import Records
 from verifier.errors import CannotCheck, Code, Defect, Place, printable
 from verifier.rules.findings import Findings
 from verifier.rules.sets import ShardHead
+from verifier.rules.sheets import TotalsOf
 from verifier.tlog.policy import NONE, Policy, PolicyHead
 from verifier.tlog.trust import Trust
 
@@ -36,6 +37,7 @@ class Judged:
     findings: Findings = field(default_factory=Findings)
     size: int = 0
     head: PolicyHead | None = None
+    attested: list[TotalsOf] = field(default_factory=list)
 
 
 class _Commitments:
@@ -189,6 +191,7 @@ class SetAudit:
 
 def _judge(auditor: Auditor, judged: Judged) -> None:
     judged.origin, judged.size, judged.head = auditor.origin, auditor.size, auditor.head
+    judged.attested = auditor.replay.sheets.told
     try:
         auditor.run()
     finally:

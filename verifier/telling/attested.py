@@ -10,7 +10,7 @@ from verifier.rules.histories import Attested
 from verifier.rules.sheets import AGREES, OPEN, REFUTED, WITHDRAWN, TotalsOf
 from verifier.telling.messages import LANGUAGES
 
-MAX_LINES = 10_000
+MAX_LINES, MAX_FACTS = 10_000, 50
 _STATES: dict[str, tuple[str, str]] = {
     AGREES: ("all its sheets are here and give what was said of them", "全部分页均在，与其所述一致"),
     REFUTED: ("REFUTED, its sheets give {expected}", "未通过：各分页得出 {expected}"),
@@ -22,8 +22,8 @@ _STATES: dict[str, tuple[str, str]] = {
 }
 _WORDS: dict[str, tuple[str, str]] = {
     "line": (
-        "{index:>8}  {party}, {code}, {kind}: {rows} rows of {customers} customers, {first} to {last}, {left_out} not; {state}",
-        "{index:>8}  {party}，{code}，{kind}：{customers} 位客户共 {rows} 行，{first} 至 {last}；略去 {left_out} 行；{state}",
+        "{index:>8}  {party}, {code}, {kind}: {rows} rows of {people} customers ({out} left out), {first} to {last}; {state}",
+        "{index:>8}  {party}，{code}，{kind}：{people} 位客户共 {rows} 行（另略去 {out} 行），{first} 至 {last}；{state}",
     ),
     "fact": (
         "{party}, {code}: {rows} rows from before, its own word",
@@ -64,10 +64,10 @@ def told_histories(told: list[TotalsOf], language: str) -> Iterator[str]:
             code=attested.code,
             kind=str(attested.source["kind"]).upper(),
             rows=attested.rows,
-            customers=attested.customers,
+            people=attested.customers,
             first=_day(attested.first),
             last=_day(attested.last),
-            left_out=attested.left_out,
+            out=attested.left_out,
             state=state,
         )
     if told:
@@ -77,13 +77,13 @@ def told_histories(told: list[TotalsOf], language: str) -> Iterator[str]:
 
 
 def facts_of(told: Iterable[TotalsOf], language: str) -> list[str]:
-    """A few words on each history that is not withdrawn."""
+    """A few words on each history that is not withdrawn, of 50 at most."""
     side = LANGUAGES.index(language)
     return [
         _WORDS["fact"][side].format(party=one.attested.party, code=one.attested.code, rows=one.attested.rows)
         for one in told
         if one.state != WITHDRAWN
-    ]
+    ][:MAX_FACTS]
 
 
 def reserved(told: Iterable[TotalsOf], language: str) -> str:

@@ -31,6 +31,8 @@ def overview(watcher: Watcher) -> Response:
     note = ledger.tree.checkpoint()
     checkpoint = open_checkpoint(note, ledger.vkeys)
     points = watcher.overview.growth()
+    remit = watcher.desk.office.remit_of(watcher.staff.participant)
+    attested = ledger.registry.histories.attested.values()
     return watcher.desk.render(
         "console/audit.html",
         watcher=watcher,
@@ -45,6 +47,7 @@ def overview(watcher: Watcher) -> Response:
         ruleset=ledger.registry.ruleset,
         participants=ledger.registry.participants,
         vkey=ledger.vkey.format(),
+        histories=[each for each in attested if remit.may_touch("", each.holder, None)][-DOCUMENTS:],
     )
 
 

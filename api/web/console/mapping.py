@@ -13,7 +13,8 @@ router = APIRouter(include_in_schema=False, prefix="/console/partner/map")
 
 @router.get("")
 def data_map(partner: Partner) -> Response:
-    """A holder sees its own maps, a recipient those of all holders. The log has hashes: the file is read in the browser."""
+    """A holder sees its own maps, a recipient those of all holders. The log has hashes: the file is read in the browser.
+    Below them, what a holder has attested of the time before."""
     registry = partner.desk.office.ledger.registry
     maps = [
         versions
@@ -32,5 +33,6 @@ def data_map(partner: Partner) -> Response:
         partner=partner,
         maps=maps,
         known=known,
+        histories=registry.histories.of(partner.id),
         name_of=lambda author: plain(registry.participant(author).name),
     )
