@@ -116,6 +116,7 @@ class Office:
         else:
             payload = self._own(recipient, statement, ConsentRequest)
             require_same(wished, payload.terms)
+            require_translation(payload.terms, facts)
             consent_id, text = payload.consent_id, statement
             if self._exists(consent_id):
                 raise Conflict("the consent id is in use; choose another random one", member="consent_id")

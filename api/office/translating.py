@@ -92,6 +92,26 @@ def _says(rule: Rule, asked: Asked, member: str) -> Says:
         case {"filters": parts}:
             filters = [one for part in parts for one in _filter(part, asked, member)]
             return lambda found: (found or []) == sorted(filters, key=msgspec.json.encode)
+        case _:
+            return _says_more(rule, asked, member)
+
+
+def _says_more(rule: Rule, asked: Asked, member: str) -> Says:
+    """The rules of standards that write days as eight digits, and members of the terms as such. Raises InvalidInput."""
+    match dict(rule):
+        case {"value": path, "else": default}:
+            wanted = default if _at(asked, path, member) is None else _typed(asked, path, type(default), member)
+            return lambda found: type(found) is type(wanted) and found == wanted
+        case {"texts": texts}:
+            each = {name: _typed(asked, path, str, member) for name, path in texts.items()}
+            return lambda found: found == each
+        case {"day": path, "offset": minutes, "edge": edge}:
+            text = "" if _at(asked, path, member) is None else _typed(asked, path, str, member)
+            start = 0 if not text else _midnight(text, member) - minutes * 60 + (86_400 if edge == "end" else 0)
+            return lambda found: found == start
+        case {"objects": path, "members": members, "by": by}:
+            objects = [] if _at(asked, path, member) is None else _objects(asked, path, members, member)
+            return lambda found: (found or []) == sorted(objects, key=lambda one: one[by])
         case other:
             raise AssertionError(other)
 
@@ -170,6 +190,24 @@ def _day_end(text: str, member: str) -> Says:
     return lambda found: (
         isinstance(found, int) and abs(found - midnight) <= FARTHEST and (found - midnight) % QUARTER == 0
     )
+
+
+def _midnight(text: str, member: str) -> int:
+    """The second at which a day of eight digits begins in UTC."""
+    try:
+        if not re.fullmatch("[0-9]{8}", text):
+            raise ValueError(text)  # noqa: TRY301
+        return (date(int(text[:4]), int(text[4:6]), int(text[6:])) - date(1970, 1, 1)).days * 86_400
+    except ValueError:
+        raise _refused("a day does not exist, or is not written yyyyMMdd", member) from None
+
+
+def _objects(asked: Asked, path: list[str], members: list[str], member: str) -> list[dict[str, str]]:
+    found = _typed(asked, path, list, member)
+    for one in found:
+        if not isinstance(one, dict) or not all(isinstance(one.get(name), str) for name in members):
+            raise _refused(f"{'.'.join(path)} is not a list of such objects", member)
+    return [{name: one[name] for name in members} for one in found]
 
 
 def _refused(why: str, member: str) -> InvalidInput:

@@ -15,10 +15,12 @@ from api.office.configuration import HolderOptions
 from api.office.translating import mapping, require_translation
 from api.office.wish import Wish
 from api.standards.berlin.requests import read_consent as read_berlin
+from api.standards.china.requests import Applied, read_request
+from api.standards.china.requests import wish_of as china_wish
 from api.standards.uk.requests import read_consent as read_uk
 from api.standards.words import words
 from ledger.catalogue import LATEST
-from ledger.entries.terms import Filter, Terms
+from ledger.entries.terms import Destination, Filter, Purpose, Terms
 from ledger.errors import InvalidInput
 from tests.conformance import ROOT
 from tests.standards import berlin, uk
@@ -30,6 +32,19 @@ BERLIN = berlin.asked(
     validUntil="2030-02-28",
     access={"availableAccounts": "allAccountsWithOwnerName", "restrictedTo": ["TRAN", "CACC", "TRAN"]},
 )
+CHINA = {
+    "request_no": "LS1",
+    "data_items": sorted(words("china").permissions)[:2],
+    "purpose_code": "budgeting",
+    "purpose": "记账",
+    "valid_to": "20310228",
+    "history_from": "20240229",
+    "frequency_per_day": 4,
+    "cross_border": [
+        {"country": "SG", "mechanism": "standard-contract", "receiver": "Plum Pte", "contact": "+65"},
+        {"country": "HK", "mechanism": "security-assessment", "receiver": "Plum Ltd", "contact": "+852"},
+    ],
+}
 ELSEWHERE = HolderOptions(zone="Asia/Kathmandu", frequency_per_day=2)
 
 
@@ -44,7 +59,10 @@ def said(terms: Terms) -> dict[str, Any]:
 
 def translated(asked: dict[str, Any]) -> tuple[Terms, bytes]:
     text = json.dumps(asked).encode()
-    wish = read_uk(text, "v4.0", NOW) if "Data" in asked else read_berlin(text, ELSEWHERE, NOW)
+    if "request_no" in asked:
+        wish = china_wish(read_request(text, Applied), now=NOW // 1000)
+    else:
+        wish = read_uk(text, "v4.0", NOW) if "Data" in asked else read_berlin(text, ELSEWHERE, NOW)
     return terms_of(wish, text), text
 
 
@@ -77,10 +95,13 @@ def test_the_mapping_has_the_words_of_the_adapters() -> None:
         name: codes for name, codes in told.items() if not name.startswith("v2.")
     }, "the words of 1.3"
     assert maps["berlin-scope"]["allAccountsWithOwnerName"] == words("berlin").permissions["ownerName"]
+    assert maps["china-items"] == words("china").permissions
     assert set(mapping().standards["uk-ob"]) == {*words("uk").versions}
 
 
 OTHERWISE: dict[str, Any] = {
+    "authorisers_required": 2,
+    "destinations": (Destination("SG", "standard-contract"),),
     "expires_at": 1_900_000_001,
     "filters": (Filter("cashAccountType", "in", "SVGS"),),
     "frequency_per_day": 9,
@@ -88,15 +109,17 @@ OTHERWISE: dict[str, Any] = {
     "history_to": 1,
     "once": True,
     "permissions": ("ReadPAN",),
+    "purpose": Purpose("budgeting", "理财"),
+    "retention_days": 1,
 }
 
 
-@pytest.mark.parametrize("asked", [UK, BERLIN], ids=["uk", "berlin"])
+@pytest.mark.parametrize("asked", [UK, BERLIN, CHINA], ids=["uk", "berlin", "china"])
 def test_each_member_that_the_mapping_holds_is_compared(asked: dict[str, Any]) -> None:
     terms, text = translated(asked)
     assert not refused(terms, text)
-    assert mapping().standards[terms.standard][terms.standard_version].keys() == OTHERWISE.keys()
-    for member, value in OTHERWISE.items():
+    for member in mapping().standards[terms.standard][terms.standard_version]:
+        value = OTHERWISE[member]
         changed = msgspec.structs.replace(terms, **{member: value})
         assert refused(changed, text), member
         [(named, _, found)] = Mapping().differences(said(changed), text)
@@ -127,15 +150,31 @@ VALUES = st.one_of(
     st.booleans(),
     st.integers(-2, 10_001),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from(["", "ReadPAN", "allAccounts", "9999-12-31", "2030-02-29", "2031-01-01T00:00:00Z", "x" * 200, "é"]),
+    st.sampled_from(
+        [
+            "",
+            "ReadPAN",
+            "allAccounts",
+            "9999-12-31",
+            "2030-02-29",
+            "20300229",
+            "20301231",
+            "2031-01-01T00:00:00Z",
+            "x" * 200,
+            "é",
+        ]
+    ),
     st.lists(st.sampled_from(["ReadPAN", "CACC", "x"]), max_size=3),
+    st.lists(
+        st.dictionaries(st.sampled_from(["country", "mechanism", "x"]), st.sampled_from(["SG", "", 7])), max_size=2
+    ),
     st.dictionaries(st.sampled_from(["ownerName", "accounts", "balances", "x"]), st.just([]), max_size=2),
 )
 
 
 @given(st.data())
 def test_both_programs_judge_any_text_alike(data: st.DataObject) -> None:
-    asked = copy.deepcopy(data.draw(st.sampled_from([UK, BERLIN])))
+    asked = copy.deepcopy(data.draw(st.sampled_from([UK, BERLIN, CHINA])))
     terms, _ = translated(asked)
     places = [asked, *(one for one in asked.values() if isinstance(one, dict))]
     for _ in range(data.draw(st.integers(1, 3))):

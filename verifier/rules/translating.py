@@ -22,7 +22,12 @@ _MOMENT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_DIGITS = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 _DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
+
+
+_BESIDE = {"by", "edge", "else", "members", "offset", "open"}
+"""Members of a rule beside the one that names it."""
 
 
 class _NoTerms(Exception):
@@ -66,8 +71,10 @@ class Mapping:
 
     def _apply(self, rule: Object, asked: object) -> tuple[str, Callable[[object], bool]]:
         """What a rule asks for, in words, and whether a member of the terms (None: not there) is that."""
-        [name] = rule.keys() - {"open"}
+        [name] = rule.keys() - _BESIDE
         value = rule[name]
+        if name in _LATER:
+            return _LATER[name](rule, asked)
         if name == "absent":
             return "no such member", lambda said: said is None
         if name == "is":
@@ -126,6 +133,53 @@ def _of_one_value(name: str, path: Path, open_end: object, asked: object) -> tup
         f"the end of {there}",
         lambda said: type(said) is int and said % 900 == 0 and abs(said // 900 - end) <= MAX_OFFSET,
     )
+
+
+def _value(rule: Object, asked: object) -> tuple[str, Callable[[object], bool]]:
+    default, path = rule["else"], _path(rule["value"])
+    there = _at(asked, path)
+    wanted = default if there is None else there
+    if type(wanted) is not type(default):
+        _refuse(f"{'.'.join(path)} is of another type")
+    return _shown(wanted), lambda said: type(said) is type(wanted) and said == wanted
+
+
+def _texts(rule: Object, asked: object) -> tuple[str, Callable[[object], bool]]:
+    wanted = {}
+    for name, value in _members(rule["texts"]).items():
+        path = _path(value)
+        [wanted[name]] = _one(_at(asked, path), path)
+    return _shown(wanted), lambda said: said == wanted
+
+
+def _day_edge(rule: Object, asked: object) -> tuple[str, Callable[[object], bool]]:
+    path = _path(rule["day"])
+    there = _at(asked, path)
+    [text] = [""] if there is None else _one(there, path)
+    second = 0
+    if text:
+        found = _DIGITS.fullmatch(text)
+        if found is None:
+            _refuse(f"{'.'.join(path)} is no day of eight digits")
+        second = (_day(found, ".".join(path)) + (rule["edge"] == "end")) * 86_400 - int(str(rule["offset"])) * 60
+    return str(second), lambda said: said == second
+
+
+def _objects(rule: Object, asked: object) -> tuple[str, Callable[[object], bool]]:
+    path, names = _path(rule["objects"]), [str(name) for name in _items(rule["members"])]
+    there = _at(asked, path)
+    if there is not None and type(there) is not list:
+        _refuse(f"{'.'.join(path)} is no list")
+    rows: list[dict[str, str]] = []
+    for one in there or []:
+        if type(one) is not dict or not all(type(one.get(name)) is str for name in names):
+            _refuse(f"{'.'.join(path)} is no list of such objects")
+        rows.append({name: one[name] for name in names})
+    wanted = sorted(rows, key=lambda one: one[str(rule["by"])]) or None
+    return _shown(wanted), lambda said: said == wanted
+
+
+_LATER = {"day": _day_edge, "objects": _objects, "texts": _texts, "value": _value}
 
 
 def _read(text: bytes) -> object:
