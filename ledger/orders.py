@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from typing_extensions import override
 
 from ledger.entries.fields import Bytes32, Code, Count, ParticipantId, Seconds, require_sorted_unique
 from ledger.entries.scope import Scope
@@ -111,16 +110,16 @@ class HoldLifted(Approved, frozen=True, kw_only=True, tag_field="type", tag="hol
     reason: Code
 
 
-class RemitGranted(Approved, frozen=True, kw_only=True, tag_field="type", tag="remit.granted"):
+class RemitGranted(Order, frozen=True, kw_only=True, tag_field="type", tag="remit.granted"):
     """A regulator is there for these, too: for holders, for recipients, or for parties of whichever side (a jurisdiction)."""
 
+    approved_by: tuple[Code, Code]
     regulator: ParticipantId
     to: Literal["holder", "party", "recipient"]
     names: Annotated[tuple[ParticipantId, ...], Meta(min_length=1, max_length=32)]
 
-    @override
     def __post_init__(self) -> None:
-        super().__post_init__()
+        require_sorted_unique("approved_by", self.approved_by)
         require_sorted_unique("names", self.names)
 
 

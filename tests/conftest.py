@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.conformance import conformance_dir, in_ci
+from tests.dealing import Dealer
 from tests.scratch import keep_in_memory
 
 pytest_plugins = ["tests.engines", "tests.browser"]
@@ -26,9 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take away what differs between machines, before anything of ours is imported."""
     for name in [name for name in os.environ if name.startswith("CONSENT_LEDGER_")]:
         del os.environ[name]
+    # Programs that tests start need not be compiled anew each time, nor the tests by each worker.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # Neither UTC nor a whole number of hours away from it: code that mixes up local time fails here.
     os.environ["TZ"] = "Asia/Kolkata"
     time.tzset()
+    config.pluginmanager.register(Dealer())
     if "not bench" in config.getoption("markexpr"):  # what measures commits measures a disk's
         keep_in_memory()
 

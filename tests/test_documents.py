@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -12,6 +13,7 @@ from api.web.locale import CATALOGUES
 from ledger.documents import SINCE_RULESET_2, Document
 from verifier.rules import about_entries, orders, sets
 from verifier.rules import participants as verifier
+from verifier.telling.acts import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = {str(kind.__struct_config__.tag): kind for kind in get_args(Document)}
@@ -47,6 +49,21 @@ def test_the_verifier_applies_it(kind: str) -> None:
 @each_kind
 def test_the_specification_lists_it(kind: str) -> None:
     assert f"`{kind}`" in (ROOT / "docs" / "spec" / "leaves.md").read_text()
+
+
+@each_kind
+def test_the_schema_describes_it(kind: str) -> None:
+    schema = json.loads((ROOT / "docs" / "spec" / "schemas" / "document.schema.json").read_text())
+    assert kind in schema["properties"]["type"]["enum"]
+    assert kind in schema["$defs"]
+    assert f'"#/$defs/{kind}"' in json.dumps(schema["allOf"])
+
+
+@each_kind
+def test_reports_of_the_verifier_name_it_in_both_languages(kind: str) -> None:
+    english, chinese = NAMES[kind]
+    assert english.isascii()
+    assert not chinese.isascii()
 
 
 @each_kind

@@ -40,6 +40,16 @@ def test_the_schemas_list_the_reasons_that_a_holder_asserts(schema: str) -> None
     assert list(ASSERTED) in lists
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["typescript/src/statement.ts", "java/src/main/java/consentledger/client/Acts.java"],
+    ids=["TypeScript", "Java"],
+)
+def test_the_sdks_know_the_reasons_that_a_holder_asserts(source: str) -> None:
+    [listed] = re.findall(r"\bASSERTED = (?:\[|List\.of\()([^\])]*)", (ROOT / "sdk" / source).read_text())
+    assert tuple(re.findall(r'"(\w+)"', listed)) == ASSERTED
+
+
 @each_reason
 def test_the_specification_defines_it(reason: str) -> None:
     assert f"`{reason}`" in (ROOT / "docs" / "spec" / "decisions.md").read_text()

@@ -82,7 +82,7 @@ class Sequencer:
         # `_stopped` alone, to tell somebody, needs no lock.
         self._door = threading.Lock()
         self._stopped: SequencerStopped | None = SequencerStopped("the sequencer has not been started")
-        self._halted = False  # set once, under the lock; the sequencer's thread reads it between two batches
+        self._halted: SequencerStopped | None = None  # set once, under the lock; read by its thread between two batches
         # Safe by itself: any thread puts (under `_door`), the sequencer's thread takes.
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         # Owned by the thread that calls `start` and `stop`.
@@ -134,7 +134,8 @@ class Sequencer:
                 self._rhythm.knows(state, state.head + 1)
                 self._rhythm.saw(head.size, own=True)
         self._store.horizon.reached(head.size)
-        self._stopped = None
+        with self._door:
+            self._stopped = self._halted  # a witness may have spoken before us
         self.figures.succeeded(wrote=False)
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._thread.start()
@@ -151,12 +152,12 @@ class Sequencer:
         self._highwater.sync()
 
     def halt(self, reason: str) -> None:
-        """Sign nothing more: what waits is refused, and only the batch that is under way is finished."""
+        """Sign nothing more, or never begin: what waits is refused, and only the batch that is under way is finished."""
         with self._door:
-            self._halted = True
+            self._halted = self._halted or SequencerStopped(reason)
             if self._stopped is None:
                 log.critical("the sequencer stops: %s", reason)
-                self._stopped = SequencerStopped(reason)
+                self._stopped = self._halted
         self._queue.put(None)
 
     def refresh(self) -> Future[None]:

@@ -16,12 +16,10 @@ from typer.testing import CliRunner, Result
 
 from api.cli.folder import ParticipantFolder
 from api.cli.main import app
-from api.client import Pseudonyms
 from api.partners.money import written
 from ledger.billing.months import month_with, name_of
-from ledger.canonical import b64u
 from ledger.clock import SystemClock
-from tests.client.service import SHOWN, Service, balance_item, running_service, terms_for
+from tests.client.service import Service, released, running_service
 from tests.clocks import HandClock
 
 OFFSET = 480
@@ -64,30 +62,8 @@ def own_folder(service: Service, participant: str, path: Path) -> str:
 
 async def _traffic(service: Service, clock: HandClock, many: int) -> list[int]:
     """Accesses that are asked for and released; the releases' entries."""
-    consent, pseudonyms, found = "7c9e6679-7425-40de-944b-e07fc1f90ae7", Pseudonyms(bytes(32)), []
     async with service.client("bank-a", clock=clock) as bank, service.client("app-1", clock=clock) as recipient:
-        terms = terms_for()
-        await recipient.request_consent(consent, terms)
-        at = {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": clock.now() // 1000}
-        await bank.authorise(
-            consent, terms, customer="c-1", accounts=["a-1"], pseudonyms=pseudonyms, sca=at, separate_consents=SHOWN
-        )
-        account = pseudonyms.account("a-1", consent)
-        for number in range(many):
-            item = balance_item(consent, account, f"interaction-{number}")
-            [access] = await recipient.ask("/accesses", await recipient.statements.sign_access(item))
-            released = await bank.statements.sign(
-                "access.release",
-                basis=access.index,
-                bytes=120,
-                consent_id=consent,
-                digest=b64u(bytes(32)),
-                interaction_id=f"interaction-{number}",
-                rows=3,
-            )
-            [receipt] = await bank.ask("/accesses/release", released)
-            found.append(receipt.index)
-    return found
+        return await released(bank, recipient, clock, "7c9e6679-7425-40de-944b-e07fc1f90ae7", many)
 
 
 def test_two_sides_that_disagree_by_three_accesses_end_with_a_statement_that_both_have_signed(

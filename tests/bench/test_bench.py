@@ -11,6 +11,7 @@ from tests.bench.shards import added_by
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.timeout(400)
 def test_a_quick_run_of_every_part_ends_with_sound_logs(tmp_path) -> None:
     assert main(["--quick", "--out", str(tmp_path)]) == 0
     text = (tmp_path / "benchmarks.md").read_text()

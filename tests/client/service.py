@@ -19,7 +19,7 @@ from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
 from api.tokens.scopes import OPERATOR
-from ledger.canonical import unb64u
+from ledger.canonical import b64u, unb64u
 from ledger.clock import Clock, SystemClock
 from ledger.documents import key_added, registration
 from ledger.entries.terms import Terms
@@ -153,6 +153,33 @@ def terms_for(recipient: str = "app-1", holder: str = "bank-a", **replaced: Any)
         "expires_at": SystemClock().now() // 1000 + 90 * 86_400,
     }
     return make_terms(**(members | replaced))
+
+
+async def released(bank: LedgerClient, app: LedgerClient, clock: Clock, consent_id: str, many: int) -> list[int]:
+    """A consent of one customer, and accesses under it that are asked for and released; the releases' entries."""
+    pseudonyms, found = Pseudonyms(bytes(32)), []
+    terms = terms_for(app.participant)
+    await app.request_consent(consent_id, terms)
+    at = {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": clock.now() // 1000}
+    await bank.authorise(
+        consent_id, terms, customer="c-1", accounts=["a-1"], pseudonyms=pseudonyms, sca=at, separate_consents=SHOWN
+    )
+    account = pseudonyms.account("a-1", consent_id)
+    for number in range(many):
+        item = balance_item(consent_id, account, f"interaction-{number}")
+        [access] = await app.ask("/accesses", await app.statements.sign_access(item))
+        statement = await bank.statements.sign(
+            "access.release",
+            basis=access.index,
+            bytes=120,
+            consent_id=consent_id,
+            digest=b64u(bytes(32)),
+            interaction_id=f"interaction-{number}",
+            rows=3,
+        )
+        [receipt] = await bank.ask("/accesses/release", statement)
+        found.append(receipt.index)
+    return found
 
 
 SHOWN = {"provision": b"Give my data to this app.", "sensitive": b"My payments can tell a lot about me."}

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -20,7 +18,7 @@ from api.guard.mapped import MappedAnswers
 from api.guard.sidecar import GuardedRoute, Sidecar
 from ledger.entries.access_acts import AccessLeg
 from tests.client.bank import Book
-from tests.client.service import Service, active_consent, balance_item, running_service
+from tests.client.service import Service, active_consent, balance_item
 from tests.datamaps import BALANCES, TRANSACTIONS, bank_map
 
 CARD, OTHER_SIDE = "4000123412341234", "DE02120300000000202051"
@@ -88,12 +86,6 @@ def test_an_answer_of_which_nothing_may_leave_is_an_error_and_not_an_empty_one()
 def test_a_mask_that_the_guard_does_not_know_lets_nothing_out() -> None:
     with pytest.raises(ValueError, match="blur"):
         let_out([ROW], "ReadTransactionsBasic", masks=("blur",))
-
-
-@pytest.fixture
-def service(engine_url: str, tmp_path: Path) -> Iterator[Service]:
-    with running_service(engine_url, tmp_path / "state") as running:
-        yield running
 
 
 def bank_application(guard: ConsentGuard) -> FastAPI:

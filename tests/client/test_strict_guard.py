@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,15 +17,9 @@ from starlette.responses import StreamingResponse
 from api.client import Directory, LedgerClient, Pseudonyms, VerifiedReceipt, request_digest
 from api.guard import STATEMENT_HEADER, ConsentGuard, GuardedAccess, receipt_header
 from ledger.entries.access_acts import AccessLeg
-from tests.client.service import Service, active_consent, balance_item, running_service
+from tests.client.service import Service, active_consent, balance_item
 
 ROWS = [{"booked": at, "direction": side} for at, side in ((100, "credit"), (200, "debit"), (300, "credit"))]
-
-
-@pytest.fixture
-def service(engine_url: str, tmp_path: Path) -> Iterator[Service]:
-    with running_service(engine_url, tmp_path / "state") as running:
-        yield running
 
 
 def bank_application(guard: ConsentGuard) -> FastAPI:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from api.demo.words import ENGLISH
 from tests.conformance import ROOT
 
@@ -21,6 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it f
 sys.argv[0] = "consent-ledger"
 runpy.run_module("api.cli.main", run_name="__main__")
 """
+CUSTOMERS = 24
 LINE = re.compile(r"  (?P<who>.+): click «(?P<name>.+)» \(.+\)\n    (?P<address>http://localhost:\d+/\S+)\n")
 
 
@@ -46,7 +49,7 @@ class RunningDemo:
 def running_demo(folder: Path) -> Iterator[RunningDemo]:
     """Play it in a new folder below this one, and stop it by Ctrl-C."""
     kept = folder / "kept"
-    command = [sys.executable, "-c", RUN, "demo", "--customers", "10", "--directory", str(kept)]
+    command = [sys.executable, "-c", RUN, "demo", "--customers", str(CUSTOMERS), "--directory", str(kept)]
     environment = os.environ | {
         "CONFORMANCE_DIR": str(folder / "nothing-here"),
         "COLUMNS": "120",
@@ -67,6 +70,8 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
             said += line
             if line.startswith(ENGLISH["end"]):
                 break
+        else:
+            pytest.fail(f"the demo ended before it waited: {said}")
         try:
             yield RunningDemo(kept, said)
         finally:

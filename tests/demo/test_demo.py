@@ -20,6 +20,7 @@ from api.demo.people import People, find_people
 from api.demo.templates import find_templates
 from ledger.canonical import unb64u
 from tests.conformance import ROOT, conformance_dir
+from tests.demo.running import CUSTOMERS, RunningDemo
 
 FACTS = {
     "start",
@@ -44,7 +45,6 @@ FACTS = {
     "score",
     "sandbox",
 }
-CUSTOMERS = 24
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Played:
     folder: Path
     output: str
     status: int
+    """0: it played to its end."""
     people: People
 
     @property
@@ -76,17 +77,23 @@ def play(folder: Path, conformance: str) -> Played:
     ]
     environment = os.environ | {"CONFORMANCE_DIR": conformance, "COLUMNS": "200"}
     done = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170)
+    return Played(folder, done.stdout + done.stderr, done.returncode, people_of(conformance))
+
+
+def people_of(conformance: str) -> People:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONFORMANCE_DIR", conformance)
-        people = find_people()
-    return Played(folder, done.stdout + done.stderr, done.returncode, people)
+        return find_people()
 
 
 @pytest.fixture(scope="module", params=["sample", pytest.param("real", marks=pytest.mark.conformance)])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The sample that all tests look at, which goes on serving; the real customers with `--once`."""
     folder = tmp_path_factory.mktemp("demo")
-    where = str(conformance_dir()) if request.param == "real" else str(folder / "nothing-here")
-    return play(folder / "kept", where)
+    if request.param == "real":
+        return play(folder / "kept", str(conformance_dir()))
+    demo: RunningDemo = request.getfixturevalue("demo")
+    return Played(demo.folder, demo.said, 0, people_of(str(folder / "nothing-here")))
 
 
 @pytest.mark.slow

@@ -24,11 +24,11 @@ from typing import Any
 
 import psycopg
 
-from api.client import LocalSigner, Trust, VerifiedReceipt, parse_vkey
+from api.client import LedgerClient, LocalSigner, Trust, VerifiedReceipt, parse_vkey
+from tests.client.working import Load
 from tests.engines import postgres_programs
 from tests.failover.cluster import Cluster, said
 from tests.failover.kinds import FAULTS
-from tests.failover.load import Load
 from tests.failover.nodes import Nodes
 from tests.failover.page import GOAL_SECONDS, record, row_of
 
@@ -91,7 +91,14 @@ class Rehearsal:
             nodes.start(name)
         nodes.ready()
         told("both nodes are ready")
-        return cls(folder, cluster, nodes, Load(nodes.urls, Trust(parse_vkey(nodes.vkey)), keys))
+        trust = Trust(parse_vkey(nodes.vkey))
+
+        def client(who: str) -> LedgerClient:
+            """With the addresses of both nodes, and otherwise as a participant has it."""
+            statement, own = keys[who]
+            return LedgerClient(list(nodes.urls), who, statement, trust, client_key=own)
+
+        return cls(folder, cluster, nodes, Load(client, writers=6, pause=0.05))
 
     def turn(self, number: int, kind: str) -> Turn:
         """One fault under load. Raises AssertionError when it does not end well."""

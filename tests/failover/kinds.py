@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+from tests.client.working import Load
 from tests.failover.apart import cut, mend
 from tests.failover.cluster import Cluster, until
-from tests.failover.load import Load
 from tests.failover.nodes import PORTS, Nodes
 
 Fault = Callable[[Cluster, Nodes, Load, int], None]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.client.working import Load
 from tests.failover.kinds import FAULTS
-from tests.failover.load import Load
 from tests.failover.page import DOCS, written
 
 TURN: dict[str, Any] = {
@@ -35,7 +35,7 @@ def test_the_page_has_the_figures_that_are_kept_beside_it() -> None:
 
 
 def test_a_time_without_service_is_measured_from_the_last_answer_before_the_fault() -> None:
-    load = Load([], None, {})  # type: ignore[arg-type]  # nobody is asked
+    load = Load(None)  # type: ignore[arg-type]  # nobody is asked
     load.answered = [1.0, 2.0, 2.5, 9.0, 9.5]
     assert load.longest_gap(3.0) == pytest.approx(6.5)
     assert load.longest_gap(9.2) == pytest.approx(0.5)

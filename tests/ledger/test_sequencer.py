@@ -232,6 +232,20 @@ def test_stopping_finishes_what_waits_and_refuses_what_comes_later(node: Node) -
     assert all(future.result(0) for future in waiting)
 
 
+def test_a_node_halted_before_it_has_started_never_writes_and_says_why(sqlite_node: Node) -> None:
+    consent_id = sqlite_node.grant()
+    other = sqlite_node.beside("halted")
+    other.halt("a witness has seen another history")
+    other.start()
+    try:
+        assert other.stopped_because == "a witness has seen another history"
+        statement = sqlite_node.say(sqlite_node.fintech, "access.request", **item(consent_id))
+        with pytest.raises(SequencerStopped, match="another history"):
+            other.submit_and_wait(other.prepare(statement))
+    finally:
+        other.stop()
+
+
 def test_every_submission_in_a_race_with_stop_gets_an_answer(sqlite_node: Node) -> None:
     node = sqlite_node
     commands = [_access(node, new_consent_id()) for _ in range(200)]

@@ -11,18 +11,21 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from api.client import LocalSigner, Trust, parse_vkey
+import httpx2
+
+from api.client import LedgerClient, LocalSigner, Patience, Trust, parse_vkey
+from tests.client.working import Load
 from tests.operating.boards import asked, shown, until
-from tests.operating.load import Load
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = "ledger.example/1"
@@ -30,7 +33,7 @@ URL = "https://ledger.example"
 BEGAN = time.monotonic()
 BIN = ROOT / ".venv" / "bin"
 SHORT = bool(os.environ.get("OPERATING_SHORT"))
-"""What is judged twice in a row is judged once, and the participants work less (load.py)."""
+"""What is judged twice in a row is judged once, and the participants work less."""
 
 
 def told(sentence: str) -> None:
@@ -45,6 +48,11 @@ def ran(*command: str, folder: Path, given: bytes | None = None, code: int = 0) 
     said = done.stdout.decode(errors="replace")
     assert done.returncode == code, f"ended with {done.returncode}:\n{said}{done.stderr.decode(errors='replace')}"
     return said
+
+
+def grows(load: Load, more: int) -> None:
+    """Wait until the ledger has acknowledged so many further accesses, or a quarter when it is to be short."""
+    load.works(more // 4 if SHORT else more)
 
 
 @dataclass
@@ -104,6 +112,18 @@ class Deployment:
             made.append(key)
         self.keys[participant] = (made[0], made[1])
 
+    def clients(self, trust: Trust) -> Callable[[str], LedgerClient]:
+        """What makes its participants' clients, which believe these keys."""
+        context = ssl.create_default_context(cafile=str(self.compose / "secrets/tls.crt"))
+        patience = Patience(tries=4, first_pause=0.2, longest_pause=2.0)
+
+        def client(who: str) -> LedgerClient:
+            statement, own = self.keys[who]
+            transport = httpx2.AsyncHTTPTransport(verify=context, limits=httpx2.Limits(max_connections=16))
+            return LedgerClient(URL, who, statement, trust, client_key=own, patience=patience, transport=transport)
+
+        return client
+
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
@@ -142,16 +162,16 @@ def main(folder: Path) -> None:
         )
         assert re.fullmatch(r"standby_1\|(quorum|sync)\n", standby), standby
 
-    load = Load(URL, first.compose / "secrets/tls.crt", Trust(parse_vkey(vkey)), first.keys)
+    load = Load(first.clients(Trust(parse_vkey(vkey))))
     load.start()
-    load.grows_by(40)
+    grows(load, 40)
     told(f"{len(load.receipts)} receipts")
 
     with step("a node is killed (operating.md, «When a node has stopped»)"):
         first.docker("kill", "node-2")
-        load.grows_by(40)
+        grows(load, 40)
         first.docker("up", "-d", "node-2")
-        load.grows_by(20)
+        grows(load, 20)
 
     with step("the KEK is changed (operating.md, «Changing the KEK»)"):
         assert "stop all servers" in refused(first, "kek", "rotate")
@@ -159,32 +179,33 @@ def main(folder: Path) -> None:
         old = (first.compose / "keys/kek").read_bytes()
         first.operator("kek", "rotate")
         first.nodes_begin()
-        load.grows_by(40)
+        grows(load, 40)
         assert (first.compose / "keys/kek").read_bytes() != old
         (first.compose / "keys/kek.epoch-1").unlink()  # point 4: the old one is destroyed
 
     with step("the log's key is changed (operating.md, «Changing the log key»)"):
         [newer] = keys_in(first.operator("key", "new")) - {vkey}
         first.operator("key", "rotate")
-        load.grows_by(40)  # who has only the older key believes what both sign
+        grows(load, 40)  # who has only the older key believes what both sign
         load.stop()
-        load = load.again(Trust(parse_vkey(vkey), further=(parse_vkey(newer),)))  # everybody is told of the newer key
+        told_of_both = Trust(parse_vkey(vkey), further=(parse_vkey(newer),))
+        load = load.again(first.clients(told_of_both))
         load.start()
-        load.grows_by(20)
+        grows(load, 20)
         first.operator("key", "retire")
-        load.grows_by(40)
+        grows(load, 40)
         [ended] = (first.compose / "keys").glob("log.key.ended-*")
         ended.unlink()  # it is destroyed
         vkeys = [vkey, newer]
 
     with step("looks beside the nodes"):
         first.operator("doctor", code=doctors(first))
-        load.grows_by(10)
+        grows(load, 10)
 
     with step("a backup beside the nodes, then the last of the load, then another"):
         if not SHORT:
             first.operator("backup", "/exchange/backup-1")
-        load.grows_by(20)
+        grows(load, 20)
         load.stop()
         told(f"{len(load.receipts)} receipts; {load.unavailable} questions were asked again for want of an answer")
         first.operator("backup", "/exchange/backup-2")
@@ -217,9 +238,9 @@ def main(folder: Path) -> None:
         for node in ("node-1", "node-2"):
             second.docker("run", "--rm", node, "sign-here", "--this-is-the-newest-copy")
         second.nodes_begin()
-        more = load.again(load.trust)
+        more = load.again()
         more.start()
-        more.grows_by(30)
+        grows(more, 30)
         more.stop()
         load = more
         if not SHORT:

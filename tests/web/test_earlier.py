@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.histories import BEFORE, Told, bring, row, sheet
+from tests.web.reading import words_of
 from tests.web.site import MEI, OLGA, Site
 from tests.world import record_index_head
 from verifier.cli import main as verifier
@@ -54,6 +55,7 @@ def test_her_banks_word_is_shown_as_its_word_and_never_among_what_the_ledger_rec
     with brought.client(language=language) as client:
         page = client.get("/my/earlier").text
         elsewhere = client.get("/my/connections").text + client.get("/my/receipts").text
+    assert words_of(page).count("Bank-A") >= 2, "whose word it is: above the records, and at each history"
     assert {"en": "did not decide", "zh-CN": "未对其作出任何判定", "pt-BR": "não decidiu"}[language] in page
     assert "Ancient &lt;b&gt;App" in page
     assert TITLE in page

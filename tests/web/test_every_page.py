@@ -6,13 +6,16 @@ That it has words in every language, is judged for accessibility and sends stran
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import jinja2
 import pytest
 from fastapi.routing import APIRoute
+from jinja2 import nodes
 
 from api.web.app import ROUTERS
 
@@ -101,3 +104,22 @@ def test_a_page_or_a_step_leads_to_every_page(page: str) -> None:
     declared = re.compile(r"@router\.(get|post)\(.*")
     leading = [path.name for path in sources if address.search(declared.sub("", path.read_text()))]
     assert leading != [], "nobody finds it: link to it"
+
+
+def test_no_page_passes_what_the_frame_around_it_sets_itself() -> None:
+    """The frame's own values win, and the page would show those: an empty name of a bank without a brand."""
+    frame = jinja2.Environment(autoescape=True).parse((WEB / "templates" / "base.html").read_text())
+    own = {name.name for one in frame.body if isinstance(one, nodes.Assign) for name in one.target.find_all(nodes.Name)}
+    own |= {
+        one.target.name for one in frame.body if isinstance(one, nodes.Assign) and isinstance(one.target, nodes.Name)
+    }
+    assert {"brand", "bank"} <= own
+    passed = {
+        f"{path.name}: {keyword.arg}"
+        for path in WEB.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "render"
+        for keyword in call.keywords
+        if keyword.arg in own
+    }
+    assert passed == set()

@@ -20,9 +20,8 @@ from api.cli.main import app
 from api.client import LedgerClient, LocalSigner, Pseudonyms, RefusedByLedger
 from api.client.tokens import sign_jwt
 from ledger.billing.months import month_with, name_of
-from ledger.canonical import b64u
 from ledger.clock import SystemClock
-from tests.client.service import SHOWN, Service, balance_item, running_service, terms_for
+from tests.client.service import Service, balance_item, released, running_service
 from tests.clocks import HandClock
 from tests.sandbox.kit import Service as Sandboxes
 from tests.sandbox.kit import Visitor, running_sandboxes
@@ -193,29 +192,8 @@ def newcomer(place: Place, **options: Any) -> LedgerClient:
 
 async def a_month_of(place: Place, many: int) -> list[int]:
     """Its own system reads data with the SDK; the bank records what it gave out."""
-    pseudonyms, found = Pseudonyms(bytes(32)), []
     async with place.service.client("bank-a", clock=place.clock) as bank, newcomer(place, clock=place.clock) as own:
-        terms = terms_for(NEW)
-        await own.request_consent(CONSENT, terms)
-        at = {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": place.clock.now() // 1000}
-        await bank.authorise(
-            CONSENT, terms, customer="c-1", accounts=["a-1"], pseudonyms=pseudonyms, sca=at, separate_consents=SHOWN
-        )
-        account = pseudonyms.account("a-1", CONSENT)
-        for number in range(many):
-            item = balance_item(CONSENT, account, f"interaction-{number}")
-            [access] = await own.ask("/accesses", await own.statements.sign_access(item))
-            released = await bank.statements.sign(
-                "access.release",
-                basis=access.index,
-                bytes=9,
-                consent_id=CONSENT,
-                digest=b64u(bytes(32)),
-                interaction_id=f"interaction-{number}",
-                rows=1,
-            )
-            found.append((await bank.ask("/accesses/release", released))[0].index)
-    return found
+        return await released(bank, own, place.clock, CONSENT, many)
 
 
 def tried_out(place: Place) -> None:

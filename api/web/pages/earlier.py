@@ -75,7 +75,7 @@ def earlier(desk: Customer, before: Annotated[int | None, Query(ge=1, le=2**53 -
         "earlier.html",
         sheets=found,
         older=low or None,
-        bank=desk.dealings.name_of(desk.person.holder),
+        holder=desk.dealings.name_of(desk.person.holder),
     )
 
 

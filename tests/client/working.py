@@ -1,4 +1,4 @@
-"""Participants who go on working, through one client with the addresses of both nodes, and keep what is acknowledged."""
+"""A bank and an app that go on working while something is done to the ledger, and keep every receipt that they are given."""
 
 from __future__ import annotations
 
@@ -6,50 +6,60 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from api.client import (
     LedgerClient,
     LedgerUnavailable,
-    LocalSigner,
     Pseudonyms,
-    Trust,
     VerifiedReceipt,
     make_item,
     make_terms,
     request_digest,
 )
-from tests.failover.cluster import PATIENCE, until
 
 NOTICE = b"We show you your spending by category."
 SHOWN = {"provision": b"Give my data to this app.", "sensitive": b"My payments can tell a lot about me."}
-WRITERS = 6
-PAUSE = 0.05
-"""Seconds between two accesses of one writer: they work all the time, and this is no benchmark."""
+PATIENCE = 300.0
+"""Seconds for anything to come about, on a machine that does other things."""
 
 
 @dataclass
 class Load:
-    """A bank, an app, and what was acknowledged to them."""
+    """The bank `bank-a`, the app `app-1`, and what was acknowledged to them."""
 
-    urls: Sequence[str]
-    trust: Trust
-    keys: Mapping[str, tuple[LocalSigner, LocalSigner]]
-    """Participant → its keys for statements and as a client."""
+    client: Callable[[str], LedgerClient]
+    """A participant's client, as it reaches the ledger."""
+    writers: int = 4
+    """Customers, each with one consent that is used until the end."""
+    pause: float = 0.1
+    """Seconds between two accesses of one writer: they work all the time, and this is no benchmark."""
     receipts: list[VerifiedReceipt] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
     """When (monotonic seconds) each access was acknowledged."""
     slowest: float = 0.0
     unavailable: int = 0
-    """Questions that the client gave up with LedgerUnavailable; each is asked again."""
+    """Questions given up with LedgerUnavailable; each is asked again: only an answer tells that it is recorded."""
     broken: BaseException | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _resting: threading.Event = field(default_factory=threading.Event)
     _busy: int = 0
     _thread: threading.Thread | None = None
+
+    def again(self, client: Callable[[str], LedgerClient] | None = None) -> Load:
+        """The same participants, stopped before, perhaps with other clients; they keep what they have."""
+        return replace(
+            self,
+            client=client or self.client,
+            receipts=list(self.receipts),
+            answered=list(self.answered),
+            _stop=threading.Event(),
+            _resting=threading.Event(),
+            _thread=None,
+        )
 
     def start(self) -> None:
         """Begin, in a thread."""
@@ -64,23 +74,17 @@ class Load:
         self._complain()
         assert not self._thread.is_alive(), "the load does not end"
 
-    def _complain(self) -> None:
-        if self.broken is not None:
-            raise self.broken
-
-    def works(self, more: int = 4 * WRITERS) -> None:
-        """Wait until so many further accesses were acknowledged. Raises AssertionError, or what broke it."""
-        wanted, end = len(self.answered) + more, time.monotonic() + PATIENCE
-        while len(self.answered) < wanted:
-            self._complain()
-            assert time.monotonic() < end, f"no {more} accesses were acknowledged within {PATIENCE:g} s"
-            time.sleep(0.05)
+    def works(self, more: int = 0) -> None:
+        """Wait until so many further accesses were acknowledged, by default four of each writer. Raises AssertionError, or
+        what broke it."""
+        more = more or 4 * self.writers
+        wanted = len(self.answered) + more
+        self._await(lambda: len(self.answered) >= wanted, f"{more} more accesses are acknowledged")
 
     def rests(self) -> None:
-        """Let everyone finish what they have begun, and begin nothing more until `goes_on`. Raises AssertionError."""
+        """Let everyone finish what they have begun, and begin nothing more until `goes_on`. Raises as `works` does."""
         self._resting.set()
-        until(lambda: self._busy == 0 or self.broken, "everything that was asked is answered")
-        self._complain()
+        self._await(lambda: self._busy == 0, "everything that was asked is answered")
 
     def goes_on(self) -> None:
         """See `rests`."""
@@ -93,24 +97,29 @@ class Load:
         later = [begun, *(at for at in times if at > begun)]
         return max((after - before for before, after in pairwise(later)), default=0.0)
 
+    def _await(self, holds: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            self._complain()
+            assert time.monotonic() < end, f"it did not come to this within {PATIENCE:g} s: {what}"
+            time.sleep(0.05)
+
+    def _complain(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
     def _run(self) -> None:
         try:
             asyncio.run(self._work())
         except BaseException as error:  # noqa: BLE001  (told by whoever asks next)
             self.broken = error
 
-    def client(self, participant: str) -> LedgerClient:
-        """With both addresses, and otherwise as a participant has it."""
-        statement, client = self.keys[participant]
-        return LedgerClient(list(self.urls), participant, statement, self.trust, client_key=client)
-
     async def _work(self) -> None:
         pseudonyms = Pseudonyms(b"r" * 32)
         async with self.client("bank-a") as bank, self.client("app-1") as app:
-            await asyncio.gather(*(self._write(bank, app, pseudonyms, number) for number in range(WRITERS)))
+            await asyncio.gather(*(self._write(bank, app, pseudonyms, number) for number in range(self.writers)))
 
     async def _write(self, bank: LedgerClient, app: LedgerClient, pseudonyms: Pseudonyms, number: int) -> None:
-        """One customer's consent, used until the end."""
         consent_id = str(uuid.uuid4())
         terms = make_terms(
             holder="bank-a",
@@ -122,14 +131,13 @@ class Load:
             expires_at=int(time.time()) + 90 * 86_400,
         )
         self.receipts.append(await app.request_consent(consent_id, terms))
-        proof = {"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": int(time.time())}
         self.receipts += await bank.authorise(
             consent_id,
             terms,
             customer=f"customer-{number}",
             accounts=["account"],
             pseudonyms=pseudonyms,
-            sca=proof,
+            sca={"acr": "psd2:sca", "amr": ["pwd", "otp"], "at": int(time.time())},
             separate_consents=SHOWN,
         )
         account = pseudonyms.account("account", consent_id)
@@ -138,7 +146,7 @@ class Load:
                 self._busy += 1
                 await self._access(app, consent_id, account)
                 self._busy -= 1
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self.pause)
 
     async def _access(self, app: LedgerClient, consent_id: str, account: str) -> None:
         item: Any = make_item(
