@@ -21,7 +21,7 @@ from api.histories.ion.values import (
     time_at,
 )
 
-_SPACE: Final = re.compile(r"(?:[ \t\r\n\v\f]+|//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
+_SPACE: Final = re.compile(r"[ \t\r\n\v\f]+|//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/")
 _TIME: Final = re.compile(
     r"(\d{4})(?:T|-(\d\d)(?:T|-(\d\d)(?:T(?:(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,60}))?)?(Z|[+-]\d\d:\d\d))?)?))(?![\w.:+-])"
 )
@@ -301,8 +301,8 @@ class _Reader:
         return _ESCAPES[escape]
 
     def _skip(self) -> None:
-        match = _SPACE.match(self.text, self.at)
-        self.at = self.at if match is None else match.end()
+        while match := _SPACE.match(self.text, self.at):
+            self.at = match.end()
 
     def _spaces(self) -> None:
         while self.text[self.at : self.at + 1] in (" ", "\t", "\r", "\n"):
