@@ -107,6 +107,8 @@ class Life:
         """A consent statement: both accept it, or neither; and they agree on the state."""
         payload = payload_of(submission.statement)
         verdict = refuses(self.mirror, submission.statement, submission.companion, self.clock.now(), self.size + 1)
+        if not isinstance(verdict, str) and self._is_before_a_narrower_door(payload):
+            verdict = "the recipient is suspended"
         refusal = ""
         try:
             recorded = self.world.record(submission)
@@ -122,6 +124,13 @@ class Life:
         self.done[payload["act"]] += 1
         self.catch_up(*recorded)
         return True
+
+    def _is_before_a_narrower_door(self, payload: dict[str, Any]) -> bool:
+        """Whether the ledger refuses what a reader takes (docs/spec/consents.md, «A narrower door»)."""
+        consent = self.mirror.consents.get(payload["consent_id"])
+        if payload["act"] != "consent.authorise" or consent is None:
+            return False
+        return bool(self.mirror.registry.participants[consent.terms.recipient].suspended)
 
     def judged(self, submission: Submission) -> None:
         """An access or a batch: the same outcomes, or refused by both."""
