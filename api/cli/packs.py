@@ -15,6 +15,8 @@ from ledger.bundle import Target
 from ledger.errors import InvalidInput
 from ledger.merkle.hashing import leaf_hash
 from ledger.packs import bind_pack, chainpoint_proof
+from ledger.planning.commands import Recorded
+from ledger.queries.attested import histories_of
 from ledger.queries.selection import SelectionQueries
 
 MAX_ITEMS: Final = 100_000
@@ -98,6 +100,7 @@ def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target]
         for at in range(0, len(indexes), _PORTION)
         for entry in ledger.records.recorded(indexes[at : at + _PORTION], viewer=selection.participant)
     ]
+    entries = _with_histories(ledger, entries, selection.participant)
     target = place()
     pack = bind_pack(entries, scope=scope, size=size, disclose=disclose)
     [issued] = ledger.record_documents(pack.document())
@@ -105,6 +108,16 @@ def issue_pack(ledger: Ledger, selection: Selection, place: Callable[[], Target]
         target.write(path, content)
     target.close()
     return IssuedPack(len(entries), issued.index, pack.compared)
+
+
+def _with_histories(ledger: Ledger, entries: list[Recorded], viewer: str | None) -> list[Recorded]:
+    """With what the sheets among them rest on, and its withdrawal: without it, nobody can hold a sheet against its history."""
+    attested = ledger.registry.histories.attested
+    wanted = histories_of(entries)
+    wanted |= {at for index in wanted if (at := attested[index].withdrawn_at) is not None}
+    wanted -= {entry.index for entry in entries}
+    more = ledger.records.recorded(sorted(wanted), viewer=viewer)
+    return sorted((*entries, *more), key=lambda entry: entry.index)
 
 
 def chainpoint(ledger: Ledger, index: int) -> bytes:

@@ -17,6 +17,7 @@ from api.node.building import initialise, short_lived
 from api.node.settings import Settings
 from ledger.canonical import b64
 from ledger.merkle.hashing import leaf_hash
+from tests.histories import Told, bring, row, sheet
 from tests.world import ConsentInWorld, World
 from verifier.cli import main as verify
 
@@ -27,12 +28,13 @@ class Site:
     """A log with two customers at one bank, two recipients, and accesses under both consents."""
 
     def __init__(self, root: Path, url: str) -> None:
-        self.root = root
+        self.root, self.url = root, url
         settings = Settings(state_dir=root / "state", database_url=url, index_interval_ms=0)
         initialise(settings, "bank.example/log")
         with short_lived(settings) as node:
             world = World(node.ledger)
             bank, app, other = world.holder("bank-a"), world.recipient("tpp-1"), world.recipient("tpp-2")
+            self.bank = bank
             self.anna: ConsentInWorld = world.active_consent(app, bank)
             self.boris: ConsentInWorld = world.active_consent(other, bank)
             self.own = [world.record(app.access(self.anna))[0].index for _ in range(3)]
@@ -76,6 +78,26 @@ def test_a_pack_of_each_selection_holds_its_entries_and_no_others_and_verifies(s
     assert indexes(bank) >= {*site.own, *site.others, site.strange}
     for pack in (everything, customer, recipient, bank):
         assert site.verified(pack) == 0
+
+
+def test_a_customers_pack_has_the_histories_of_her_sheets_and_nothing_of_other_histories(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with short_lived(Settings(state_dir=site.root / "state", database_url=site.url)) as node:
+
+        def say(act: str, **members: object) -> int:
+            return node.ledger.record(site.bank.sign(act, **members))[0].index
+
+        hers = bring(say, Told(sheet(site.anna.customer, [row()])))
+        withdrawn = bring(say, Told(sheet(site.anna.customer, [row()], salt="again"), name="wrong"))
+        taken_back = say("history.withdraw", history="wrong", reason="wrong-file")
+        other = bring(say, Told(sheet(site.boris.customer, [row()]), name="others"))
+    pack = site.pack("customer", "--customer", f"bank-a:{site.anna.customer}")
+    assert indexes(pack) >= {hers, withdrawn, taken_back}
+    assert other not in indexes(pack)
+    assert site.verified(pack) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["count"] for one in told if one.get("what") == "sheets of attested histories"] == [2]
 
 
 def test_a_period_is_closed_below_and_open_above(site: Site) -> None:

@@ -20,13 +20,11 @@ from starlette.responses import StreamingResponse
 from api.web.desk import Customer, Desk
 from api.web.plain import cell
 from ledger.canonical import b64u
-from ledger.entries.evidence import decode_evidence
-from ledger.entries.history_acts import HistoryRow, HistorySheet
+from ledger.entries.history_acts import HistoryRow
 from ledger.entries.leaf import CommitmentLeaf, parse_leaf
-from ledger.entries.statement import payload_of
 from ledger.errors import NotFound
 from ledger.histories import AttestedHistory
-from ledger.planning.commands import Recorded
+from ledger.queries.attested import sheet_of
 from ledger.queries.completeness import MEDIA_TYPE as COMPLETENESS
 from ledger.queries.completeness import completeness_bytes
 from ledger.receipts import MEDIA_TYPE, receipt_bytes
@@ -111,19 +109,11 @@ def _sheets(desk: Desk, low: int, top: int) -> Iterator[EarlierSheet]:
     attested = desk.office.ledger.registry.histories.attested
     for at in range(low, top, PIECE):
         for recorded in records.history_of_chain(chain, after=at - 1, limit=min(PIECE, top - at)):
-            says = _says(recorded)
+            says = sheet_of(recorded)
             history = None if says is None else attested.get(says.history)
             if says is not None and history is not None:
                 withdrawn = None if history.withdrawn_at is None else records.recorded([history.withdrawn_at])[0].time
                 yield EarlierSheet(recorded.index, says.sheet.rows[::-1], history, withdrawn)
-
-
-def _says(recorded: Recorded) -> HistorySheet | None:
-    """None of one that was erased."""
-    if recorded.evidence is None:
-        return None
-    says = payload_of(decode_evidence(recorded.evidence).statements[0])
-    return says if isinstance(says, HistorySheet) else None
 
 
 def _lines(desk: Desk) -> Iterator[str]:
