@@ -339,7 +339,7 @@ REPORT = {"report": "r", "period": "day", "utc_offset": 0, "by": [], "measures":
 @pytest.mark.parametrize(
     ("kind", "members"),
     [
-        ("scoring.activated", {"scoring": 3, "approved_by": APPROVED}),
+        ("scoring.activated", {"scoring": 4, "approved_by": APPROVED}),
         ("alert.raised", ALERT | {"features": []}),
         ("alert.raised", ALERT | {"at_index": 10**6}),
         ("alert.raised", ALERT | {"rule": "model"}),

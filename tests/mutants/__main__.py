@@ -113,7 +113,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "evidence_files": (_CONTAINERS, _BUNDLES),
     "findings": (_EXITS, "test_matching.py", "test_telling.py"),
     "gzipped": (_CONTAINERS,),
-    "histories": ("test_times.py", _EXITS, "../vectors/test_histories.py"),
+    "audit/histories": ("test_times.py", _EXITS, "../vectors/test_histories.py"),
     "inputs": ("test_asked.py", _EXITS, "test_telling.py"),
     "pack_items": ("test_pack_bounds.py", "test_pack_records.py", _PACKS),
     "reasons": (_WORDS, _COMMANDS, "test_decisions.py"),

@@ -112,7 +112,7 @@ rows(
     ),
 )
 rows("active", "8.7", a_history_of_a_company_that_reads=("A holder's.", attest(TOLD, iss=RECIPIENT)))
-LATE = Told(sheet(SUBJECT, [row(time=1_790_000_002)], 0))
+LATE = Told(sheet(SUBJECT, [row(time=1_790_000_003)], 0))
 rows(
     "active",
     "8.15",

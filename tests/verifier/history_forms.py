@@ -93,3 +93,9 @@ def changed(act: str, changes: dict[str, Any]) -> Json:
         else:
             inner[int(last) if isinstance(inner, list) else last] = copy.deepcopy(value)
     return payload
+
+
+def members_of(act: str) -> Json:
+    """The members of a right payload that only this act has."""
+    common = {"act", "aud", "iat", "iss", "jti", "v"}
+    return {name: value for name, value in changed(act, {}).items() if name not in common}

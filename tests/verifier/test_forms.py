@@ -8,6 +8,7 @@ import pytest
 
 from tests.verifier import declared
 from tests.verifier.forge import b64u, terms_hash
+from tests.verifier.history_forms import members_of
 from tests.verifier.making import refusal
 from tests.verifier.states import HOLDER, RECIPIENT, SECONDS, TERMS, terms
 from verifier.errors import Code
@@ -38,6 +39,7 @@ ITEM: dict[str, Any] = {
 SEPARATE = {"given_at": SECONDS, "kind": "provision", "text_hash": HASH}
 CREDENTIAL = {"subject": REF, "credential_id": b64u(bytes(16))}
 PLAIN: dict[str, dict[str, Any]] = {
+    **{act: members_of(act) for act in ("history.attest", "history.sheet", "history.withdraw")},
     **dict.fromkeys(
         (
             "consent.reject",

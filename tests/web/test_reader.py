@@ -86,9 +86,23 @@ def test_before_a_button_is_pressed_the_page_says_that_it_only_shows_what_would_
     assert lived.site.world.ledger.tree.size() == size, "looking changes nothing, as the page says"
 
 
+def test_a_change_that_waits_says_that_nothing_has_changed(lived: Lived, words: Words) -> None:
+    page = lived.text("connection", words.language)
+    assert said(words, "connection.answer.change", recipient=APP) in page
+    assert words.t("connection.version.waits") in page
+
+
+def test_a_request_that_was_refused_is_not_told_as_a_read(lived: Lived, words: Words) -> None:
+    page = lived.text("connection", words.language)
+    _, _, after = page.partition(words.code("reason", "PERMISSION_MISSING"))
+    told = after[: after.index(words.t("history.receipt"))]
+    assert words.t("access.asked") in told
+    assert words.t("access.present") not in told
+
+
 def test_the_effect_of_a_button_stands_beside_it(lived: Lived, words: Words) -> None:
     stop = lived.text("stop", words.language)
-    for key in ("stop.what.text", "stop.service.text", "stop.delete"):
+    for key in ("stop.what.text", "stop.service.text", "stop.delete", "stopped.again", "stop.later.request"):
         assert said(words, key, recipient=APP) in stop, key
     assert words.t("stop.yes") in stop
     assert words.t("stop.no") in stop

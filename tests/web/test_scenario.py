@@ -218,7 +218,7 @@ def test_everything_is_done_by_keyboard_alone(site: Site, page: Page) -> None:
     tab_to(page, "Stop sharing")
     page.keyboard.press("Enter")
     page.wait_for_url("**/stop")
-    tab_to(page, "Stop sharing")
+    tab_to(page, "Yes, stop sharing")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Sharing has stopped")).to_be_visible()
 
