@@ -46,7 +46,9 @@ def _server(named: URL) -> URL:
 
 
 def _connected(named: URL) -> psycopg.Connection[tuple[bool]]:
-    return psycopg.connect(named.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True)
+    """As the engine connects: it takes several hosts, and a socket's folder with its port, apart."""
+    _, told = named.get_dialect()().create_connect_args(named)
+    return psycopg.connect(**{**told, "autocommit": True})
 
 
 def _is_empty(named: URL) -> bool:

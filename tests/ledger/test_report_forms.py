@@ -81,7 +81,7 @@ def test_the_same_report_gives_the_same_bytes(report: IssuedReport) -> None:
     ("language", "words"),
     [
         ("en", ("2026-09-30 to 2026-10-30", "Recipient: app-1", "Accesses refused fewer than 5", "How to check it")),
-        ("zh-CN", ("2026-09-30 至 2026-10-30", "数据接收方: app-1", "拒绝的访问 少于 5", "如何核验")),
+        ("zh-CN", ("2026-09-30 至 2026-10-30", "数据接收方: app-1", "被拒访问次数 少于 5", "如何核验")),
         ("pt-BR", ("2026-09-30 a 2026-10-30", "Instituição receptora: app-1", "Acessos negados menos de 5")),
     ],
 )
