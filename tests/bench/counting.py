@@ -18,7 +18,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -49,8 +50,7 @@ def record(
 ) -> int:
     """Record as many batches twice, with a pause before and after the second time (with `reading`: before and after the rules
     read them); how many entries they all added."""
-    ledger.app.HOUSEKEEPING_SECONDS = 3_600.0  # it comes by the clock, as index-heads do
-    with site() as place:
+    with without_housekeeping(), site() as place:
         log = new_log(place, "sqlite", consents=(2 if cold else 1) * batches * size)
         log.settings = log.settings.model_copy(
             update={"index_interval_ms": 0}
@@ -75,6 +75,17 @@ def record(
                 reader.read()
             pause()
             return node.tree.size() - before
+
+
+@contextmanager
+def without_housekeeping() -> Iterator[None]:
+    """It comes by the clock, as index-heads do. Afterwards it comes again: other tests of this process live by it."""
+    usual = ledger.app.HOUSEKEEPING_SECONDS
+    ledger.app.HOUSEKEEPING_SECONDS = 3_600.0
+    try:
+        yield
+    finally:
+        ledger.app.HOUSEKEEPING_SECONDS = usual
 
 
 def prepared(node: Ledger, batch: list[Post]) -> list[Waiting]:

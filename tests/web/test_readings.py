@@ -82,7 +82,7 @@ def test_the_page_answers_how_often_with_numbers_and_leads_to_the_day(lived: tup
     site, key = lived
     with site.client() as client:
         page = client.get(f"/my/connections/{key}").text
-        assert re.search(r"Last 14 days: 20 reads \(10 in the background\), 1\s+refused", page)
+        assert re.search(r"Last 14 days: 20 reads \(10 in the background\); 1\s+more\s+refused", page)
         days = re.findall(
             rf'href="(/my/connections/{key}/history\?day=[\d-]+)"><span\s+class="only-read">([^<]+)<', page
         )
@@ -94,7 +94,7 @@ def test_the_page_answers_how_often_with_numbers_and_leads_to_the_day(lived: tup
         quiet = next(path for path, said in days if "0 reads" in said and "1 refused" not in said)
         assert "Nothing of this kind on this page." in client.get(quiet).text
     with site.client(language="zh-CN") as client:
-        assert "近 14 天读取 20 次（后台 10 次），拒绝 1 次" in client.get(f"/my/connections/{key}").text
+        assert "近 14 天读取 20 次（后台 10 次），另有 1 次被拒绝" in client.get(f"/my/connections/{key}").text
 
 
 def test_the_overview_says_how_many_apps_and_how_many_reads_this_week(lived: tuple[Site, int]) -> None:
