@@ -132,12 +132,16 @@ class Supervisor:
 
 
 def when_orphaned(end: Callable[[], None]) -> None:
-    """Call `end`, from a thread, once the parent process is gone: nobody would restart or stop this one."""
-    parent = os.getppid()
+    """Call `end`, from a thread, once the process that started this one is gone: nobody would restart or stop this one.
+
+    That process, not the fork server between them: it lives as long as any of us does (`multiprocessing` gives each of us its
+    pipe), so the number of the parent never changes.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "started by multiprocessing"  # noqa: S101
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
+        parent.join()
         end()
 
     threading.Thread(target=watch, name="orphan watch", daemon=True).start()

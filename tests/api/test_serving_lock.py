@@ -84,6 +84,19 @@ def refused(settings: Settings, copy: Path) -> None:
     assert read_kek(settings.kek_file).epoch == 1
 
 
+def test_what_a_killed_server_had_started_ends_with_it(settings: Settings) -> None:
+    """Once everything runs: nobody would start or stop it any more, and its lock would keep out the next server."""
+    with server(settings, 2) as process:
+        end = time.monotonic() + PATIENCE
+        while (settings.state_dir / "said").read_text().count("Application startup complete") < 2:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert len(slots_in_use(settings.highwater_dir)) > 1, "the sequencing process has its own"
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE)
+        until(settings, held=False)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_beside_a_server_nothing_is_restored_and_its_kill_leaves_nothing_in_the_way(
     settings: Settings, tmp_path: Path, workers: int, request: pytest.FixtureRequest
