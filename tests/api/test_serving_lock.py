@@ -84,7 +84,7 @@ def refused(settings: Settings, copy: Path) -> None:
     assert read_kek(settings.kek_file).epoch == 1
 
 
-def test_what_a_killed_server_had_started_ends_with_it(settings: Settings) -> None:
+def test_the_processes_of_a_killed_server_end_with_it(settings: Settings) -> None:
     """Once everything runs: nobody would start or stop it any more, and its lock would keep out the next server."""
     with server(settings, 2) as process:
         end = time.monotonic() + PATIENCE
