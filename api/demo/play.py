@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def play(*, once: bool, customers: int, directory: Path | None, language: Langua
         return 1
     folder = Path(tempfile.mkdtemp(prefix="consent-ledger-demo-")) if directory is None else directory
     folder.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the ledger is a process of its own: however we end, it ends first
+        signal.signal(number, signal.default_int_handler)
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             stage = Stage(console, say)

@@ -63,7 +63,7 @@ class World:
     alerts: set[int] = field(default_factory=set)
     """Those of them that are alerts."""
     began: dict[bytes, int] = field(default_factory=dict)
-    """By customer's chain: the time (ms) of its first entry, of those that sheets of history speak of."""
+    """By customer's chain: the time (ms) of its first entry, of those that sheets of history speak of, and that begin now."""
     feedback: dict[bytes, dict[str, bool]] = field(default_factory=dict)
     """By customer's chain, and number: whether the feedback is closed."""
 

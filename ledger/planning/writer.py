@@ -100,6 +100,8 @@ class Writer:
         self.plan.entries.append(entry)
         if entry.chain is not None and entry.seq is not None:
             world.chains[entry.chain] = ChainHead(entry.seq + 1, entry.leaf_hash)
+            if entry.seq == 0 and entry.kind is Kind.SUBJECT:
+                world.began[entry.chain] = entry.time
         world.size, world.last_hash = entry.index + 1, entry.leaf_hash
 
     def change(self, consent: Consent) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from api.demo.words import ENGLISH
@@ -47,7 +48,7 @@ class RunningDemo:
 
 @contextmanager
 def running_demo(folder: Path) -> Iterator[RunningDemo]:
-    """Play it in a new folder below this one, and stop it by Ctrl-C."""
+    """Play it in a new folder below this one, and stop it as a closing session does, which Ctrl-C equals: nothing is left."""
     kept = folder / "kept"
     command = [sys.executable, "-c", RUN, "demo", "--customers", str(CUSTOMERS), "--directory", str(kept)]
     environment = os.environ | {
@@ -73,8 +74,11 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
         else:
             pytest.fail(f"the demo ended before it waited: {said}")
         try:
-            yield RunningDemo(kept, said)
+            demo = RunningDemo(kept, said)
+            yield demo
         finally:
-            running.send_signal(signal.SIGINT)
+            running.send_signal(signal.SIGTERM)
             running.communicate(timeout=60)
     assert running.returncode == 0
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(demo.url)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from ledger.canonical import b64u, encode
+from ledger.documents import activation
 from ledger.entries.leaf import history_chain, subject_chain
 from ledger.entries.statement import parse_payload
 from ledger.errors import BadStatement, Conflict, IllegalTransition, JtiReused, LedgerError, NotFound, NotPermitted
-from ledger.planning.commands import Recorded
+from ledger.planning.commands import RecordDocuments, Recorded
 from tests.histories import BEFORE, Told, row, sheet
-from tests.ledger.kit import BANK, FINTECH, NOW, Signer, payload, reference
+from tests.ledger.desk import Desk
+from tests.ledger.kit import BANK, FINTECH, NOW, Signer, new_consent_id, payload, reference
 from tests.ledger.supervised import APPROVED, Place
 
 ALICE, BOB = reference("alice"), reference("bob")
@@ -120,6 +122,22 @@ def test_history_ends_where_the_customers_own_record_begins(sqlite_place: Place)
     at = attest(place, history).index
     refused(place, IllegalTransition, lambda: bring(place, history, at, 0), "sheet")
     bring(place, history, at, 1)
+
+
+def test_a_record_that_begins_in_the_same_commit_ends_history_too() -> None:
+    """What is signed may lead the log's clock by minutes, so that a row can be as young as the record."""
+    desk, asked = Desk(), new_consent_id()
+    desk.plan(RecordDocuments((activation(3),)), desk.request(asked))
+    history = Told(sheet(ALICE, [row(time=NOW // 1000)], 0))
+    at = desk.world.size
+    attest, bring = (
+        desk.say(BANK, "history.attest", **history.attest),
+        desk.say(BANK, "history.sheet", **history.of(0, at)),
+    )
+    attested, agreed, brought = desk.plan(attest, desk.authorise(asked), bring).results
+    assert not isinstance(attested, LedgerError)
+    assert not isinstance(agreed, LedgerError)
+    assert (type(brought), getattr(brought, "member", None)) == (IllegalTransition, "sheet")
 
 
 def test_rows_keep_to_what_was_attested(sqlite_place: Place) -> None:

@@ -19,7 +19,7 @@ import pytest
 import migrations
 from ledger.app import Ledger
 from ledger.assembly import create_log, make_keys, open_ledger
-from ledger.entries.leaf import NO_HASH, Kind
+from ledger.entries.leaf import NO_HASH
 from ledger.entries.statement import Statement, parse_statement
 from ledger.errors import LedgerError
 from ledger.participants import Registry
@@ -141,9 +141,6 @@ class Planned:
         [result] = plan.results
         if isinstance(result, LedgerError):
             raise result
-        for made in plan.entries:
-            if made.kind is Kind.SUBJECT:
-                self.world.began.setdefault(made.chain, made.time)
         return plan.entries
 
     def command(self, entry: dict[str, Any], bodies: dict[int, dict[str, Any]]) -> Command:
