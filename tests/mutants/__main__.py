@@ -33,6 +33,9 @@ _CRYPTO = (_SIGNATURES, "test_crypto.py", "test_key_spellings.py", _OFFICIAL)
 _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
 _LATER = ("test_partners.py", "test_declarations.py", "test_supervised_decisions.py", "test_alerts_in_bundles.py")
 _COUNTED = ("test_usage.py", "test_issued_reports.py", "test_scores.py")
+_ALERTS, _ALERTED, _SUPERVISED = "test_alerts.py", "test_alerts_in_bundles.py", "test_supervised_decisions.py"
+_STATED, _BROUGHT, _FORMS = "test_usage_command.py", "test_histories_in_bundles.py", "test_declared_forms.py"
+_VECTORS = "../vectors/test_verifier.py"
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
     "encoding": ("test_members.py", _ENCODING, _NOTES, _STATEMENTS),
@@ -117,6 +120,47 @@ TESTS: dict[str, tuple[str, ...]] = {
     "inputs": ("test_asked.py", _EXITS, "test_telling.py"),
     "pack_items": ("test_pack_bounds.py", "test_pack_records.py", _PACKS),
     "reasons": (_WORDS, _COMMANDS, "test_decisions.py"),
+    "forest": (
+        "test_scorer.py",
+        f"{_ALERTS}::test_a_hostile_model_is_refused",
+        f"{_ALERTS}::test_a_model_is_canonical_and_of_integers",
+    ),
+    "firing": ("test_scorer.py",),
+    "scorer": ("test_scorer.py", "test_scorer_doubts.py"),
+    "remembered": ("test_scorer.py", "test_scorer_doubts.py"),
+    "notices": ("test_no_notices.py",),
+    "alerts": (_ALERTS, "test_late_notices.py", "test_no_notices.py", _ALERTED),
+    "alerted": (_ALERTED,),
+    "remits": (_FORMS, "test_remits.py"),
+    "scopes": (_SUPERVISED,),
+    "supervision": (_SUPERVISED,),
+    "orders": (_SUPERVISED, "test_declarations.py", _FORMS, "test_certificates.py"),
+    "declarations": (_FORMS,),
+    "declaring": ("test_declarations.py", "test_unread_declarations.py", "test_remits.py"),
+    "handovers": ("test_declarations.py", "test_unread_declarations.py"),
+    "feedback": ("test_declarations.py", "test_unread_declarations.py"),
+    "scores": ("test_figures.py",),
+    "tariffs": ("test_figures.py",),
+    "usage": ("test_usage.py", _STATED),
+    "usage_list": (_STATED,),
+    "billing": (_STATED,),
+    "billed": (_STATED,),
+    "partner_acts": (_FORMS,),
+    "partners": ("test_partners.py",),
+    "sets": ("test_sets.py",),
+    "shards": ("test_sets.py",),
+    "set_proof": ("test_set_proofs.py",),
+    "log_keys": ("test_succession.py",),
+    "succeeding": ("test_succession.py",),
+    "succession": ("test_succession.py",),
+    "sheets": ("test_histories.py", _BROUGHT),
+    "rules/histories": ("test_histories.py", _BROUGHT),
+    "history_acts": ("../vectors/test_brought_to_the_verifier.py", "test_history_forms.py", "test_histories.py"),
+    "units": (_SUPERVISED,),
+    "calendar": (_SUPERVISED,),
+    "sm2": ("test_sm2.py",),
+    "sm3": ("test_sm2.py",),
+    "data_maps": (f"{_VECTORS}::test_data_maps",),
 }
 
 

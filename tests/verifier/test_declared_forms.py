@@ -18,6 +18,7 @@ COMMON = {"aud": "ledger.example/1", "iat": SECONDS, "iss": RECIPIENT, "jti": "A
 CODE = ["c", "c" * 64, "x:y.z-_1"], ["", "c" * 65, "-c", "a b", 1]
 NUMBER = [0, 2**53 - 1], [-1, True, "1", 2**53]
 DIGEST = [HASH], [HASH[:-1], HASH + "AA", "", 1]
+NAME = [HOLDER, "b" * 63], ["", "?", "B", "b" * 64, 1]
 SCOPE = (
     [{}, {"country": "CN"}, {"holder": HOLDER, "recipient": RECIPIENT, "purpose": "AIS", "country": "DE"}],
     [
@@ -110,7 +111,7 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("map.publish", "map_version", [1, 2**53 - 1], [0, -1, True]),
     ("tariff.offer", "currency", ["EUR", "CNY"], ["eur", "EURO", "EU", "", 1]),
     ("tariff.offer", "from", *NUMBER),
-    ("tariff.offer", "recipient", ["", RECIPIENT], ["?", None, 1]),
+    ("tariff.offer", "recipient", ["", RECIPIENT, "b" * 63], ["?", "b" * 64, None, 1]),
     ("tariff.offer", "utc_offset", [-840, 840], [-841, 841, True]),
     ("tariff.offer", "lines",
      [[LINE] * 16, [LINE | {"attended": True}], [LINE | {"purpose": "AIS", "resource": "balances"}],
@@ -128,13 +129,18 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
      [[], [{"amount": 0, "count": 0}] * 17, [{"amount": 0}], [{"amount": -1, "count": 0}], [{"amount": 0, "count": True}],
       "x"]),
     *(("usage.state", name, *NUMBER) for name in ("count", "from", "to", "to_index", "total")),
-    ("usage.state", "recipient", [RECIPIENT], ["", "?"]),
+    ("usage.state", "recipient", *NAME),
     ("usage.state", "replaces", [-1, 0, 2**53 - 1], [-2, True]),
     ("usage.state", "root", *DIGEST),
     ("usage.state", "left_out", [[], named(3), named(*range(100))], NAMED_WRONG),
     ("usage.answer", "answer", ["agreed"], ["disputed", "fine", ""]),
     ("usage.answer", "disputed", [[]], [named(3), *NAMED_WRONG]),
     ("usage.answer", "statement", *NUMBER),
+    *((act, name, *CODE) for act, name in (("case.hand_over", "basis"), ("case.hand_over", "handover_id"))),
+    *((act, name, *NUMBER) for act, name in (("case.hand_over", "disclosure"), ("case.receive", "handover"))),
+    *((act, "pack_hash", *DIGEST) for act in ("case.hand_over", "case.receive")),
+    ("case.hand_over", "scope", *SCOPE),
+    ("case.hand_over", "to", *NAME),
     *((act, "subject", ["r" * 22, "r" * 64], ["r" * 21, "r" * 65]) for act in ("subject.feedback", "subject.answer")),
 ]  # fmt: skip
 
@@ -229,10 +235,10 @@ DOCUMENT_EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("hold.placed", "chains", [[HASH], sorted([HASH, "B" * 42 + "A"])],
      [[], [HASH] * 2, ["A" * 42], [f"{'A' * 41}{c}A" for c in "ABCDEFGHI"], ["B" * 42 + "A", HASH]]),
     ("hold.placed", "until", *NUMBER),
-    ("remit.granted", "names", [[HOLDER], [f"bank-{n:02}" for n in range(32)]],
+    ("remit.granted", "names", [[HOLDER], ["b" * 63], [f"bank-{n:02}" for n in range(32)]],
      [[], [HOLDER] * 2, ["b2", "b1"], ["?"], ["B1"], ["b" * 64], [f"bank-{n:02}" for n in range(33)], HOLDER, [1]]),
     ("remit.granted", "to", ["holder", "party", "recipient"], ["", "country", None]),
-    *((kind, "regulator", [HOLDER], ["", "?", "B", 1]) for kind in ("remit.granted", "remit.ended")),
+    *((kind, "regulator", *NAME) for kind in ("remit.granted", "remit.ended")),
     ("scoring.activated", "scoring", [0, 1, 2, 3], [4, -1, True]),
     ("model.activated", "hash", *DIGEST),
     ("model.activated", "card_hash", *DIGEST),
@@ -252,8 +258,8 @@ DOCUMENT_EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("report.defined", "suppress", [0, 100], [-1, 101]),
     ("report.issued", "csv_hash", *DIGEST),
     ("attestation.approved", "attestation", *NUMBER),
-    ("attestation.approved", "participant", [HOLDER], ["", "?"]),
-    ("conformance.certified", "participant", [HOLDER], ["", "?"]),
+    ("attestation.approved", "participant", *NAME),
+    ("conformance.certified", "participant", *NAME),
     *(("conformance.certified", name, *CODE) for name in ("suite", "suite_version")),
     ("conformance.certified", "passed", [0, 40], [41, -1, True]),
     ("conformance.certified", "total", [38, 2**53 - 1], [37, True]),
