@@ -20,7 +20,7 @@ NUMBER = [0, 2**53 - 1], [-1, True, "1", 2**53]
 DIGEST = [HASH], [HASH[:-1], HASH + "AA", "", 1]
 NAME = [HOLDER, "b" * 63], ["", "?", "B", "b" * 64, 1]
 SCOPE = (
-    [{}, {"country": "CN"}, {"holder": HOLDER, "recipient": RECIPIENT, "purpose": "AIS", "country": "DE"}],
+    [{}, {"country": "CN"}, {"holder": HOLDER, "recipient": RECIPIENT, "purpose": "c" * 64, "country": "DE"}],
     [
         {"country": "cn"},
         {"country": "CHN"},
@@ -88,7 +88,7 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("incident.open", "detected_at", [0, SECONDS], [SECONDS + 1, -1]),
     ("incident.open", "severity", [1, 4], [0, 5]),
     ("incident.open", "clocks",
-     [[CLOCK], [CLOCK, CLOCK | {"name": "a"}], [{"due": n, "name": str(n)} for n in range(6)]],
+     [[CLOCK], [CLOCK, CLOCK | {"name": "c" * 64}], [{"due": n, "name": str(n)} for n in range(6)]],
      [[], [CLOCK, CLOCK], [CLOCK, {"due": 4, "name": "x"}], [{"due": n, "name": str(n)} for n in range(7)],
       [CLOCK | {"more": 1}], [CLOCK | {"due": -1}], [CLOCK, "x"], "x"]),
     ("purpose.define", "permissions", [["a"], [f"c{n:02}" for n in range(64)]], [[], [f"c{n:02}" for n in range(65)]]),
@@ -114,9 +114,10 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("tariff.offer", "recipient", ["", RECIPIENT, "b" * 63], ["?", "b" * 64, None, 1]),
     ("tariff.offer", "utc_offset", [-840, 840], [-841, 841, True]),
     ("tariff.offer", "lines",
-     [[LINE] * 16, [LINE | {"attended": True}], [LINE | {"purpose": "AIS", "resource": "balances"}],
+     [[LINE] * 16, [LINE | {"attended": True}], [LINE | {"purpose": "c" * 64, "resource": "c" * 64}],
       [LINE | {"rows_from": 5, "rows_to": 5}], [LINE | {"rows_from": 5}], [LINE | {"rows_to": 0}],
-      *([LINE | {"tiers": tiers}] for tiers in (tiers_of(0, 1, 9), tiers_of(*range(8)), [{"from": 0, "price": 10**12}]))],
+      *([LINE | {"tiers": tiers}] for tiers in (tiers_of(0, 1, 9), tiers_of(*range(8)))),
+      *([LINE | {"tiers": [{"from": 0, "price": price}]}] for price in (0, 10**12))],
      [[], [LINE] * 17, "x", [LINE, "x"], [LINE | {"more": 1}], [{"tiers": tiers_of(0)}], [{"free": 0}],
       [LINE | {"attended": 1}], [LINE | {"purpose": "a b"}], [LINE | {"resource": ""}], [LINE | {"free": -1}],
       [LINE | {"rows_from": 6, "rows_to": 5}], [LINE | {"rows_to": -1}], [LINE | {"rows_from": True}],
@@ -132,7 +133,7 @@ EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("usage.state", "recipient", *NAME),
     ("usage.state", "replaces", [-1, 0, 2**53 - 1], [-2, True]),
     ("usage.state", "root", *DIGEST),
-    ("usage.state", "left_out", [[], named(3), named(*range(100))], NAMED_WRONG),
+    ("usage.state", "left_out", [[], named(3), named(*range(100)), [{"index": 3, "reason": "c" * 64}]], NAMED_WRONG),
     ("usage.answer", "answer", ["agreed"], ["disputed", "fine", ""]),
     ("usage.answer", "disputed", [[]], [named(3), *NAMED_WRONG]),
     ("usage.answer", "statement", *NUMBER),

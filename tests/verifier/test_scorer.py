@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -27,9 +28,9 @@ def put(**members: Any) -> Callable[[Watched], None]:
         for name, value in members.items():
             first, _, rest = name.partition("_")
             if first in places:
-                setattr(places[first], rest, value)
+                setattr(places[first], rest, deepcopy(value))
             else:
-                setattr(world.own, name, value)
+                setattr(world.own, name, deepcopy(value))
 
     return work
 

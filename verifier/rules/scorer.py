@@ -20,7 +20,6 @@ ASLEEP, NEW = 5_184_000_000, 2_592_000_000
 ENDED = {"CONSENT_REVOKED", "CONSENT_TERMINATED"}
 OVER = ("REVOKED", "TERMINATED")
 OF_RECIPIENTS = ("rate", "night", "refused", "unattended", "rows", "many", "after-end", "model", "late-notice")
-EVER = -1
 
 
 class Scorer:
@@ -76,7 +75,7 @@ class Scorer:
     @staticmethod
     def doubt_recipient(own: Recipient, index: int, time: int, rules: tuple[str, ...] = OF_RECIPIENTS) -> None:
         """Mark everything that rests on an entry of this recipient as unknown."""
-        marks = {"refused": own.asked, "unattended": own.count, "rows": own.releases, "model": EVER}
+        marks = {"refused": own.asked, "unattended": own.count, "rows": own.releases}
         for rule in rules:
             own.doubt(rule, index, time, marks.get(rule, 0))
 
@@ -294,7 +293,7 @@ class Scorer:
 
     def _model(self, own: Recipient, name: str, index: int, time: int) -> Iterator[Fired]:
         if self.without_model:
-            own.doubt("model", index, time, EVER)
+            own.doubt("model", index, time, 0)
             return
         if self.forest is None:
             return
