@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from tests.verifier.scored import HOUR
 from tests.verifier.states import HOLDER, NOW, OTHER, RECIPIENT
-from tests.verifier.watching import BASIS, DAY_MS, GONE, INDEX, Watched
+from tests.verifier.watching import BASIS, CHAIN, DAY_MS, GONE, INDEX, Watched
+from verifier.rules.forest import Forest
 from verifier.rules.remembered import Doubt, Fires
 
 LONG_AGO = NOW - 400 * DAY_MS
@@ -64,10 +66,15 @@ def test_a_doubt_about_a_purpose_ends_after_fifty_more_requests_with_it(since: i
     unseen.scorer.miss(5, LONG_AGO, None)
     unseen.request(1, None)
     assert "breadth" in unseen.own.doubts
+    assert json.loads(str(unseen.scorer.purposes.get("AIS")))[1:] == [1, 1]
+    del unseen.own.doubts["breadth"]  # it ended for another purpose
+    unseen.own.seen = 1
+    assert unseen.request(8, [4] * 20, 9, 1) == []
+    assert "breadth" in unseen.own.doubts
 
 
 def test_a_doubt_lasts_until_the_condition_has_not_held_for_the_quiet_time() -> None:
-    own, quiet = Fires(), HOUR
+    own, quiet = Fires(-1), HOUR
     own.doubt("rate", 5, 1_000, 0)
     own.doubt("rate", 6, 900, 0)
     assert own.doubts["rate"].until == 1_000 + quiet
@@ -81,6 +88,8 @@ def test_a_doubt_lasts_until_the_condition_has_not_held_for_the_quiet_time() -> 
     assert [own.was_unsure("rate", at) for at in (9, 10, 11, 12, 99)] == [True, False, False, True, True]
     assert not own.is_sure("rate", 13, 9 * DAY_MS, False, False), "a window holds the entry"
     assert own.doubts["rate"].until == 9 * DAY_MS + quiet
+    assert own.is_sure("rate", 20, 9 * DAY_MS + quiet, True, False)
+    assert [own.was_unsure("rate", at) for at in (9, 10, 12, 19, 20)] == [True, False, True, True, False]
 
 
 def test_what_was_unsure_before_scoring_began_anew_stays_so_of_the_entries_before() -> None:
@@ -92,9 +101,69 @@ def test_what_was_unsure_before_scoring_began_anew_stays_so_of_the_entries_befor
     assert not world.scorer.was_unsure("recipient", OTHER, "rate", 55, None)
     world.scorer.miss(70, NOW, None)
     world.scorer.begin(80)
-    for about, from_ in ((OTHER, 61), (RECIPIENT, 61)):
-        told = [world.scorer.was_unsure("recipient", about, "rate", at, None) for at in (from_ - 1, from_, 80, 81)]
+    for about in (OTHER, RECIPIENT):
+        told = [world.scorer.was_unsure("recipient", about, "rate", at, None) for at in (60, 61, 80, 81)]
         assert told == [about == RECIPIENT, True, True, False], about
+    sure = Watched()
+    sure.scorer.recipient(OTHER)
+    sure.scorer.miss(20, NOW, None)
+    sure.scorer.begin(30)
+    told = [sure.scorer.was_unsure("recipient", "third.example", "rate", at, None) for at in (0, 1, 30, 31)]
+    assert told == [False, True, True, False]
+    sure.scorer.recipient(OTHER).last = 40
+    sure.scorer.miss(50, NOW, None)
+    sure.scorer.recipient(OTHER)
+    sure.scorer.begin(60)
+    told = [sure.scorer.was_unsure("recipient", OTHER, "rate", at, None) for at in (40, 41, 60, 61)]
+    assert told == [False, True, True, False], "what was known of it before its last entry stays known"
+
+
+def test_of_holders_whom_nobody_saw_before_all_is_open_from_the_beginning_of_scoring() -> None:
+    world = Watched()
+    world.leg("access.release")
+    world.scorer.waiting.put(str(BASIS), json.dumps([CHAIN.decode()]))
+    world.leg("access.release")
+    world.leg("access.receive")
+    world.scorer.miss(INDEX + 5, NOW, None)
+    for holder, from_ in ((HOLDER, INDEX + 1), (OTHER, 1)):
+        unsure = [world.scorer.was_unsure("holder", holder, "legs-differ", at, None) for at in (from_ - 1, from_)]
+        assert unsure == [False, True], holder
+
+
+def test_a_consent_is_unsure_once_an_entry_of_it_could_not_be_read() -> None:
+    world = Watched()
+    told = [world.scorer.was_unsure("consent", "c", "woken", 5, chain) for chain in (None, world.chain)]
+    world.chain.known = False
+    assert [*told, world.scorer.was_unsure("consent", "c", "woken", 5, world.chain)] == [False, False, True]
+
+
+def test_an_access_under_a_request_that_cannot_be_read_is_its_signers() -> None:
+    world = Watched()
+    world.chain.consent, world.chain.known = None, False
+    world.access()
+    assert {"rate", "refused", "model"} <= world.own.doubts.keys()
+    assert world.own.count == 0
+    known = Watched()
+    known.chain.known = False
+    known.access()
+    assert known.own.doubts.keys() == {"night", "after-end", "model"}
+
+
+def test_a_model_stays_in_doubt_for_ever() -> None:
+    world = Watched()
+    world.scorer.forest = Forest(1, (1,), (((1,),),))
+    world.own.doubt("model", 5, LONG_AGO)
+    world.own.count = 99
+    assert world.access() == []
+    assert "model" in world.own.doubts
+
+
+def test_what_a_consent_did_before_scoring_began_anew_is_forgotten() -> None:
+    world = Watched()
+    world.access()
+    assert world.scorer.habits(world.chain).allowed == 1
+    world.scorer.begin(60)
+    assert world.scorer.habits(world.chain).allowed == 0
 
 
 @pytest.mark.parametrize(("resumed", "open_"), [(BASIS, False), (BASIS + 1, True)])

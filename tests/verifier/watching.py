@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.verifier.forge import b64u
@@ -32,6 +33,7 @@ class Watched:
         self.own = self.scorer.recipient(RECIPIENT)
         self.own.hours.hour = self.own.consents.hour = NOW // HOUR
         self.own.day = NOW // DAY_MS
+        self.fired: dict[str, Fired] = {}
         self.chain = Chain(3, b"head", consent=consent(of=of))
         self.chain.habits = self.habits = Habits(self.scorer.epoch)
 
@@ -46,7 +48,7 @@ class Watched:
         content = {"accounts": [A], "customer_present": present, "permissions": ["ReadBalances"]}
         outcome = {"decision": "deny" if reasons else "allow", "reasons": [*reasons]}
         facts = self.facts("access.request", content, outcome)
-        return named(self.scorer.access(INDEX, self.leaf(time), self.chain, facts))
+        return self.named(self.scorer.access(INDEX, self.leaf(time), self.chain, facts))
 
     def release(self, rows: int, time: int = NOW) -> list[str]:
         self.scorer.waiting.put(str(BASIS), json.dumps([CHAIN.decode()]))
@@ -54,24 +56,24 @@ class Watched:
 
     def leg(self, act: str, time: int = NOW, **changes: Any) -> list[str]:
         content = {"basis": BASIS, "rows": 1, "bytes": 2, "digest": "d", **changes}
-        return named(self.scorer.leg(INDEX, self.leaf(time), self.chain, self.facts(act, content)))
+        return self.named(self.scorer.leg(INDEX, self.leaf(time), self.chain, self.facts(act, content)))
 
     def request(self, permissions: int, before: list[int] | None, since: int = 51, seen: int = 0) -> list[str]:
         if before is not None:
             self.scorer.purposes.put("AIS", json.dumps([before, since, seen]))
         asked = terms(permissions=tuple(f"p{n}" for n in range(permissions)))
-        return named(self.scorer.request(INDEX, self.leaf(NOW), asked))
+        return self.named(self.scorer.request(INDEX, self.leaf(NOW), asked))
 
     def notice(self, waited: int) -> list[str]:
         self.chain = Chain(3, b"head", consent=consent("REVOKED"), steps=(5, 9), moved=NOW - waited)
         facts = self.facts("consent.acknowledge", {"basis": 9})
-        return named(self.scorer.notice(INDEX, self.leaf(NOW), self.chain, facts))
+        return self.named(self.scorer.notice(INDEX, self.leaf(NOW), self.chain, facts))
 
-
-def named(fired: Any) -> list[str]:
-    found: list[Fired] = [*fired]
-    assert all(NAMES[one.number] and one.at_index == INDEX for one in found)
-    return [NAMES[one.number] for one in found]
+    def named(self, fired: Iterator[Fired]) -> list[str]:
+        """The rules of these alerts, which are kept in `fired`."""
+        self.fired = {NAMES[one.number]: one for one in fired}
+        assert {one.at_index for one in self.fired.values()} <= {INDEX}
+        return [*self.fired]
 
 
 def ring(size: int, *numbers: int) -> Last:
