@@ -7,7 +7,7 @@ from typing import Any
 from tests.vectors.cases import case
 from tests.vectors.hashing import b64u, chain_of, sha
 from tests.vectors.log import Files
-from tests.vectors.story import DAY, FIRST, HOLDER, RECIPIENT, SECOND, THIRD, chain_text
+from tests.vectors.story import FIRST, HOLDER, RECIPIENT, SECOND, THIRD, chain_text
 from tests.vectors.story_3 import BALANCES, CSV, DETAIL, MARKS, MIDNIGHT, OFFICERS, ROWS, WORDS
 from tests.vectors.told_in_tables import BASIS, ONCE, PRESENT, Tell, both, honest, rows
 
@@ -396,39 +396,5 @@ rows(
     code="UNMATCHED",
     a_report_with_one_more_than_the_entries_give=("The entries'.", issued(CSV.replace(b",1", b",2"))),
     a_report_with_another_number_of_lines=("The lines below the first.", issued(CSV, 2)),
-)
-
-
-def waiting(*days: tuple[int, int, int]) -> Tell:
-    """Nobody acknowledges the end of the log's first consent. Reports of days after it: which, how many wait, how many late."""
-
-    def tell(log: Any) -> None:
-        plain = {"report": "waiting", "period": "day", "utc_offset": 0, "by": [], "suppress": 0}
-        log.operator("report.defined", **plain, measures=["unacknowledged", "unacknowledged_late"])
-        today = log.time // 86_400_000 * 86_400
-        log.tick(6 * DAY)
-        for day, count, late in days:
-            csv = f"measure,value\nunacknowledged,{count}\nunacknowledged_late,{late}\n".encode()
-            period = {"from": today + day * 86_400, "to": today + (day + 1) * 86_400}
-            figures = {"to_index": len(log.entries) - 1, "rows": 2, "csv_hash": b64u(sha(csv))}
-            log.operator("report.issued", report="waiting", **period, **figures)
-
-    return tell
-
-
-NEVER = (0, 1, 0), (2, 1, 0), (3, 1, 1), (5, 1, 1)
-honest(
-    "reports-of-an-end-that-nobody-acknowledges",
-    "In every period from its own on; late after 72 hours.",
-    "ended",
-    waiting(*NEVER),
-    "9.13",
-)
-rows(
-    "ended",
-    "9.13",
-    code="UNMATCHED",
-    a_report_that_leaves_out_an_end_of_an_earlier_period=("It waits still.", waiting((5, 0, 0))),
-    a_report_that_says_an_end_is_not_late=("72 hours.", waiting((3, 1, 0))),
 )
 honest("a-report-that-is-issued-again", "The second one replaces the first.", "once", issued(CSV), "9.13")
