@@ -14,7 +14,7 @@ from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, refuted
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, parse_leaf
 from verifier.rules.findings import Findings
-from verifier.tlog.cose import ALG, MAX_RECEIPT, VDS, CoseReceipt, parse_receipt, verify_sign1
+from verifier.tlog.cose import ALG, MAX_RECEIPT, VDP, VDS, CoseReceipt, parse_receipt, verify_sign1
 from verifier.tlog.note import ED25519, NoteKey
 from verifier.tlog.policy import NONE
 from verifier.tlog.trust import Trust
@@ -78,7 +78,8 @@ def parse_statement(data: bytes) -> Statement:
             receipt = parse_receipt(inner)
         case _:
             raise _bad("a transparent statement has one receipt", "another number")
-    if receipt.headers.keys() != _COMMON | {VDS} or len(receipt.inclusion) != 1 or receipt.consistency:
+    exactly = receipt.headers.keys() == _COMMON | {VDS} and receipt.unprotected == {VDP}
+    if not exactly or len(receipt.inclusion) != 1 or receipt.consistency:
         raise _bad("not a receipt of one inclusion with exactly its headers", receipt.protected)
     return Statement(
         protected,
