@@ -233,7 +233,7 @@ DOCUMENT_EDGES: list[tuple[str, str, list[Any], list[Any]]] = [
     ("freeze.ordered", "scope", *SCOPE),
     ("freeze.ordered", "drill", [True], [0]),
     ("freeze.ordered", "freeze_id", *CODE),
-    ("hold.placed", "chains", [[HASH], sorted([HASH, "B" * 42 + "A"])],
+    ("hold.placed", "chains", [[HASH], sorted([HASH, "B" * 42 + "A"]), [f"{'A' * 41}{c}A" for c in "ABCDEFGH"]],
      [[], [HASH] * 2, ["A" * 42], [f"{'A' * 41}{c}A" for c in "ABCDEFGHI"], ["B" * 42 + "A", HASH]]),
     ("hold.placed", "until", *NUMBER),
     ("remit.granted", "names", [[HOLDER], ["b" * 63], [f"bank-{n:02}" for n in range(32)]],

@@ -72,6 +72,7 @@ def test_each_resource_is_told_from_every_other_one() -> None:
         shown[code] for code in ("ReadBalances", "ReadTransactionsDetail")
     )
     assert resources_of(("ReadAccountsDetail", "ReadBalances")) & shown["ReadBalances"]
+    assert resources_of(("ReadPAN", "ReadNothingKnown")) == 0
 
 
 @pytest.mark.parametrize("offset", [-840, -1, 0, 1, 480, 840])

@@ -10,6 +10,7 @@ from tests.verifier.forge import b64u, signing_key
 from tests.verifier.making import refusal
 from verifier.errors import Code
 from verifier.rules.log_keys import LogKeys
+from verifier.rules.succeeding import Words
 
 FIRST, SECOND, THIRD = (bytes(signing_key(f"log key {n}").verify_key) for n in range(3))
 
@@ -110,6 +111,14 @@ def test_a_reason_is_a_code(reason: str, fine: bool) -> None:
         return
     with refusal(Code.BAD_ENCODING):
         stolen(changed(), 25, 12, reason=reason)
+
+
+def test_a_reader_of_the_documents_alone_takes_the_same_reasons() -> None:
+    words, document = Words(), {"v": 2, "type": "log.key_compromised", "key": b64u(FIRST), "from_size": 5}
+    words.read({**document, "reason": "r" * 64}, 20)
+    assert words.compromised == {FIRST: (5, 20)}
+    with refusal(Code.BAD_ENCODING):
+        words.read({**document, "reason": "r" * 65}, 20)
 
 
 @pytest.mark.parametrize("size", [31, 33])
