@@ -153,7 +153,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "billed": (_STATED,),
     "partner_acts": (_FORMS,),
     "partners": ("test_orders.py", "test_partners.py"),
-    "sets": ("test_sets.py",),
+    "sets": ("test_set_documents.py", "test_sets.py"),
     "shards": ("test_sets.py",),
     "set_proof": ("test_set_proofs.py", f"{_VECTORS}::test_a_shards_receipt_gets_its_verdict"),
     "log_keys": ("test_log_keys.py",),
@@ -169,7 +169,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "calendar": (_SUPERVISED,),
     "sm2": ("test_sm2.py",),
     "sm3": ("test_sm2.py",),
-    "data_maps": (f"{_VECTORS}::test_data_maps",),
+    "data_maps": (
+        "test_data_maps.py",
+        f"{_VECTORS}::test_data_maps",
+    ),
 }
 
 

@@ -78,7 +78,7 @@ def test_an_id_is_used_once() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"handover": 19}, {"handover": 21}, {"party": THIRD}, {"party": FROM}, {"pack_hash": OTHER_FILE}]
 )
-def test_who_signs_for_a_case_signs_for_the_file_that_was_handed_to_it(wrong: dict[str, Any]) -> None:
+def test_a_case_is_signed_for_by_whom_it_was_handed_to_and_with_its_very_file(wrong: dict[str, Any]) -> None:
     cases = known()
     hand_over(cases)
     with refusal(Code.CONSENT_INVALID):

@@ -187,7 +187,7 @@ def test_a_refused_access_counts_as_after_the_end_from_one_hour_on(ago: int, fir
     assert world.access(reasons=GONE) == ["after-end"] * fires
 
 
-def test_what_is_counted_of_a_day_begins_anew_with_it() -> None:
+def test_the_counts_of_a_day_begin_anew_with_the_next_one() -> None:
     world = Watched()
     world.own.on_day, world.own.unattended_at_night, world.own.after_end = 40, 40, 2
     world.access(NOW + DAY_MS // 2 - 1, present=False)

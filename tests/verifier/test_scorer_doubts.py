@@ -92,7 +92,7 @@ def test_a_doubt_lasts_until_the_condition_has_not_held_for_the_quiet_time() -> 
     assert [own.was_unsure("rate", at) for at in (9, 10, 12, 19, 20)] == [True, False, True, True, False]
 
 
-def test_what_was_unsure_before_scoring_began_anew_stays_so_of_the_entries_before() -> None:
+def test_a_doubt_stays_with_its_entries_when_scoring_begins_anew() -> None:
     world = Watched()
     world.scorer.miss(50, NOW, world.chain.consent)
     world.scorer.begin(60)
@@ -158,7 +158,7 @@ def test_a_model_stays_in_doubt_for_ever() -> None:
     assert "model" in world.own.doubts
 
 
-def test_what_a_consent_did_before_scoring_began_anew_is_forgotten() -> None:
+def test_the_habits_of_a_consent_are_forgotten_when_scoring_begins_anew() -> None:
     world = Watched()
     world.access()
     assert world.scorer.habits(world.chain).allowed == 1
