@@ -18,7 +18,6 @@ from api.node.admission import PUBLIC, CallerHere, NodeHere, serve, token
 from api.tokens.scopes import OPERATOR
 from ledger.errors import NotFound
 from ledger.queries.events import Delivery
-from ledger.storage.events import Attempt
 
 router = APIRouter()
 EVENTS_READ: Final = token("events:read")
@@ -211,7 +210,20 @@ def get_attempts(
     if len(found) == limit:
         link = f'</events/attempts?before={found[-1].at}.{found[-1].event_id}&limit={limit}>; rel="next"'
         headers = (("link", link), *_NO_STORE)
-    page = DeliveryAttemptsReply([_attempt_reply(one) for one in found])
+    attempts = [
+        DeliveryAttemptReply(
+            one.event_id,
+            one.at,
+            one.kind,
+            one.index,
+            one.number,
+            one.status,
+            one.error,
+            one.milliseconds,
+        )
+        for one in found
+    ]
+    page = DeliveryAttemptsReply(attempts)
     return Reply(200, msgspec.json.encode(page), headers=headers).response()
 
 
@@ -247,19 +259,6 @@ async def get_event_jwks(node: NodeHere) -> Response:
     """What security event tokens are verified with. These keys sign nothing else."""
     headers = (("cache-control", "public, max-age=300"),)
     return Reply(200, msgspec.json.encode(node.events.tokens.key_set), headers=headers).response()
-
-
-def _attempt_reply(one: Attempt) -> DeliveryAttemptReply:
-    return DeliveryAttemptReply(
-        one.event_id,
-        one.at,
-        one.kind,
-        one.index,
-        one.number,
-        one.status,
-        one.error,
-        one.milliseconds,
-    )
 
 
 def _delivery_reply(one: Delivery) -> DeliveryReply:
