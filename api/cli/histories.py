@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -102,7 +103,8 @@ def history_withdraw(
     say(f"history.withdraw: entry {receipt.index}; the receipt is {file}", **seen(receipt, file))
 
 
-class RefusedRows(NamedTuple):
+@dataclass(frozen=True)
+class RefusedRows:
     """How many rows were refused, and the first of them: a table may hold millions, and nobody reads more."""
 
     count: int
