@@ -14,7 +14,7 @@ HEADING = "entry,time,holder,recipient,country,mechanism,purpose"
 _WORDS: dict[str, tuple[str, str]] = {
     "country": (
         "{country}: {count} accesses under {consents} consents, {first} to {last}; taken by {recipients}; grounds: {grounds}",
-        "{country}：{consents} 份授权下的 {count} 次访问，{first} 至 {last}；接收方：{recipients}；出境机制：{grounds}",
+        "{country}：{consents} 份授权下的 {count} 次访问，{first} 至 {last}；数据接收方：{recipients}；出境机制：{grounds}",
     ),
     "none": ("No access that can be read here took data abroad.", "可读取的访问中未见数据出境。"),
     "unread": (
