@@ -26,7 +26,7 @@ def asked(place: Path, *more: str) -> list[str]:
     return ["transfers", f"{place}/bundle", "--policy", f"{place}/policy", "--jobs", "1", *more]
 
 
-def test_what_was_allowed_to_go_abroad_stands_in_the_register_with_its_ground_and_nothing_else(
+def test_the_register_has_each_allowed_access_abroad_with_its_ground_and_nothing_else(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, events = run(capsys, *asked(place, "--csv", f"{place}/register.csv"))
@@ -48,9 +48,7 @@ def test_the_register_is_told_in_chinese(place: Path, capsys: pytest.CaptureFixt
     assert "SG：1 份授权下的 1 次访问" in capsys.readouterr().out
 
 
-def test_what_cannot_be_read_is_said_and_never_taken_for_nothing(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_register_says_how_much_cannot_be_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {name: data for name, data in bundle("ruleset-3").items() if not name.startswith("evidence/")}
     manifest = json.loads(files["manifest.json"]) | {"evidence": "none"}
     write(
