@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -116,7 +115,7 @@ def _wish(sent: Sent) -> RemitWish:
         raise InvalidInput("choose a regulator of this log", member="regulator")
     sets = {}
     for part, role in zip(PARTS, ("holder", "recipient", ""), strict=True):
-        names = frozenset(re.split(r"[\s,;]+", sent.text(part, 8_000).strip())) - {""}
+        names = frozenset(sent.text(part, 8_000).replace(",", " ").split())
         if len(names) > NAMES:
             raise InvalidInput(f"name at most {NAMES} participants; record more of them from a file", member=part)
         for name in sorted(names):
