@@ -10,7 +10,7 @@ from tests.bench.alerts import BATCH, Reading, pushed
 from tests.ledger.supervised import supervised
 
 
-def test_what_reading_takes_is_counted_until_every_access_was_read(tmp_path: Path, sqlite_url: str) -> None:
+def test_reading_is_counted_until_every_access_was_read(tmp_path: Path, sqlite_url: str) -> None:
     clock = SystemClock()
     with supervised(tmp_path, sqlite_url, clock=clock) as place:  # type: ignore[arg-type]  # the machine's own
         place.approved("scoring.activated", scoring=SCORING)
