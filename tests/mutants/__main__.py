@@ -135,7 +135,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "remits": (_FORMS, "test_remits.py"),
     "scopes": (_SUPERVISED,),
     "supervision": (_SUPERVISED, "test_orders.py", "test_unread_declarations.py", "test_declarations.py"),
-    "orders": ("test_orders.py", _FORMS, "test_declarations.py"),
+    "orders": (
+        "test_orders.py",
+        _FORMS,
+        "test_declarations.py",
+        f"{_ALERTS}::test_nothing_is_owed_before_scoring_was_activated",
+    ),
     "declarations": (_FORMS, "test_orders.py"),
     "declaring": ("test_unread_declarations.py", "test_remits.py", "test_partners.py", "test_declarations.py"),
     "handovers": ("test_handovers.py",),
