@@ -142,7 +142,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_ALERTS}::test_nothing_is_owed_before_scoring_was_activated",
     ),
     "declarations": (_FORMS, "test_orders.py"),
-    "declaring": ("test_unread_declarations.py", "test_remits.py", "test_partners.py", "test_declarations.py"),
+    "declaring": (
+        "test_unread_declarations.py",
+        "test_handovers.py",
+        "test_remits.py",
+        "test_partners.py",
+        "test_declarations.py",
+        "test_histories.py::test_a_sheet_that_rests_on_an_unread_entry_of_the_holder_is_not_checked",
+    ),
     "handovers": ("test_handovers.py",),
     "feedback": (
         "test_feedback.py",
