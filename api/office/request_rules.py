@@ -32,7 +32,7 @@ _MOST: Final = 10_000
 _MOST_DAYS: Final = 36_500
 
 
-class Told(NamedTuple):
+class HeldAgainst(NamedTuple):
     """What a rule is held against."""
 
     asked: Asked
@@ -44,7 +44,7 @@ class Told(NamedTuple):
     maps: Maps
 
 
-def says(rule: Rule, told: Told, member: str) -> Says:
+def says(rule: Rule, told: HeldAgainst, member: str) -> Says:
     """Raises InvalidInput for a request that the rule refuses."""
     asked = told.asked
     match dict(rule):
@@ -82,7 +82,7 @@ def says(rule: Rule, told: Told, member: str) -> Says:
             return _time(rule, told, member)
 
 
-def _time(rule: Rule, told: Told, member: str) -> Says:
+def _time(rule: Rule, told: HeldAgainst, member: str) -> Says:
     asked = told.asked
     match dict(rule):
         case {"second": path}:
@@ -112,7 +112,7 @@ def _time(rule: Rule, told: Told, member: str) -> Says:
             raise AssertionError(other)
 
 
-def _count(rule: Rule, told: Told, member: str) -> Says:
+def _count(rule: Rule, told: HeldAgainst, member: str) -> Says:
     asked = told.asked
     match dict(rule):
         case {"at_most": path}:

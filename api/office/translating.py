@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from api.office.json import NotJson, read_object
-from api.office.request_rules import Told, says
+from api.office.request_rules import HeldAgainst, says
 from api.office.request_values import Rule
 from ledger.entries.terms import Terms
 from ledger.errors import InvalidInput
@@ -60,7 +60,7 @@ def differences(
     except NotJson as error:
         yield "", InvalidInput(f"the request cannot be translated into terms: {error}")
         return
-    told = Told(asked, said, asked_at, mapping().maps)
+    told = HeldAgainst(asked, said, asked_at, mapping().maps)
     for member, rule in rules.items():
         try:
             same = says(rule, told, member)(said.get(member))
