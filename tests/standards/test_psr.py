@@ -223,7 +223,7 @@ def test_only_what_was_withdrawn_and_is_not_over_is_shared_again(once: Played) -
     assert refused(once.post(f"/permissions/{closed.consent_id}/withdraw", closed.customer)) == (409, "STATE")
 
 
-def test_what_a_request_would_not_ask_for_today_is_not_shared_again_from_here(once: Played) -> None:
+def test_more_than_a_request_asks_for_today_is_not_shared_again_from_here(once: Played) -> None:
     """Sixty days of history before the request are fewer an hour later: her old terms are no translation of it any more."""
     asked = {
         "durationType": "TIME_BOUND",
