@@ -28,6 +28,7 @@ from ledger.notes.keys import VerifierKey
 from ledger.queries.scoring import Models, activated_models
 from ledger.queries.tree import Snapshot, TileSource, bundle_of, first_checkpoint_with, head_of, sealed_rows
 from ledger.storage.log import LogStore
+from ledger.storage.operator import erased_on_record
 from ledger.storage.rows import open_evidence
 from ledger.vault.cipher import Cipher
 from ledger.vault.keystore import KeyStore
@@ -231,11 +232,13 @@ def _evidence_files(
     progress: Progress | None,
     requests: Requests | None,
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Each file with its parts, which are to be taken before the next file is asked for."""
+    """Each file with its parts, which are to be taken before the next file is asked for. What is on record as erased is closed
+    from then on, also in the moment before its key is destroyed."""
+    erased = erased_on_record(connection)
     for number in range((size + INDEXES_A_FILE - 1) // INDEXES_A_FILE):
         entries = range(number * INDEXES_A_FILE, min(size, (number + 1) * INDEXES_A_FILE))
         asked: list[_Asked] | None = None if requests is None else []
-        lines = _lines(connection, keystore, entries, disclose, asked)
+        lines = _lines(connection, keystore, erased, entries, disclose, asked)
         if progress is not None:
             lines = _told(lines, entries, size, progress)
         lines = filter(None, lines)
@@ -243,7 +246,7 @@ def _evidence_files(
             name = format_path(TilePath(0, number)).removeprefix("tile/0/")
             yield f"evidence/{name}.jsonl.gz", _gzipped(chain([first], lines))
             if requests is not None and asked:
-                texts = _request_lines(connection, keystore, asked, requests)
+                texts = _request_lines(connection, keystore, erased, asked, requests)
                 if first := next(texts, b""):
                     yield f"requests/{name}.jsonl.gz", _gzipped(chain([first], texts))
 
@@ -257,7 +260,7 @@ class _Asked(NamedTuple):
 
 
 def _request_lines(
-    connection: Snapshot, keystore: KeyStore, asked: Sequence[_Asked], requests: Requests
+    connection: Snapshot, keystore: KeyStore, erased: Collection[bytes], asked: Sequence[_Asked], requests: Requests
 ) -> Iterator[bytes]:
     """The lines of the requests that are still there, in order of their entries."""
     for first in range(0, len(asked), _REQUESTS):
@@ -265,7 +268,7 @@ def _request_lines(
         wanted: dict[bytes, set[str]] = {}
         for one in these:
             wanted.setdefault(one.chain, set()).add(one.digest)
-        ciphers = keystore.existing(wanted, remember=False)
+        ciphers = keystore.existing(wanted.keys() - erased, remember=False)
         found = {(of, digest): text for of, digest, text in requests(connection, wanted, ciphers)}
         for entry, of, digest in these:
             if (of, digest) in found:
@@ -282,12 +285,17 @@ def _asked_in(evidence: bytes) -> str | None:
 
 
 def _lines(
-    connection: Snapshot, keystore: KeyStore, entries: range, disclose: Disclose, asked: list[_Asked] | None
+    connection: Snapshot,
+    keystore: KeyStore,
+    erased: Collection[bytes],
+    entries: range,
+    disclose: Disclose,
+    asked: list[_Asked] | None,
 ) -> Iterator[bytes]:
     """The lines of these entries, those of one query together. `asked` is told of those that name a request's text."""
     for first in entries[::_ROWS]:
         rows = sealed_rows(connection, first, min(entries.stop, first + _ROWS))
-        wanted = [row for row in rows if disclose.select(row.idx, row.chain)]
+        wanted = [row for row in rows if row.chain not in erased and disclose.select(row.idx, row.chain)]
         ciphers = keystore.existing((row.chain for row in wanted), remember=False)
         yield b"".join(_readable_line(row, ciphers[row.chain], asked) for row in wanted if row.chain in ciphers)
 

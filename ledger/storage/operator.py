@@ -8,10 +8,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, select
 
+from ledger.canonical import unb64u
 from ledger.documents import parse_document
 from ledger.entries.declarations import Declaration
 from ledger.entries.evidence import decode_evidence
-from ledger.entries.leaf import Kind, OperatorLeaf, heads_chain, parse_leaf, reports_chain
+from ledger.entries.leaf import Kind, OperatorLeaf, heads_chain, ledger_chain, parse_leaf, reports_chain
 from ledger.entries.payload import acting_for
 from ledger.errors import BadEncoding, Corrupt
 from ledger.merkle.hashing import leaf_hash
@@ -79,6 +80,14 @@ def reports_on_record(connection: Connection) -> list[OnRecord[dict[str, Any]]]:
     """Definitions of reports and their issues, in order. Raises Corrupt for a leaf that was changed."""
     rows = connection.execute(_DOCUMENTS.where(entries.c.chain == reports_chain()).order_by(entries.c.seq))
     return [OnRecord(row.idx, (leaf := _leaf_of(row)).time, leaf.document) for row in rows]
+
+
+def erased_on_record(connection: Connection) -> frozenset[bytes]:
+    """Chains that an erasure on record names, though their keys may live on for a moment: the key goes after the record.
+    Raises Corrupt for a leaf that was changed."""
+    rows = connection.execute(_DOCUMENTS.where(entries.c.chain == ledger_chain()))
+    said = (_leaf_of(row).document for row in rows)
+    return frozenset(unb64u(name) for one in said if one["type"] == "erasure" for name in one["chains"])
 
 
 def said_from(connection: Connection, keystore: KeyStore, index: int) -> list[OnRecord[Any]]:

@@ -37,6 +37,7 @@ from tests.vectors import (
     told_sets,
     told_sm2,
     told_supervision,
+    transparent,
 )
 from tests.vectors.cases import BASES, CASES
 from tests.vectors.policies import POLICIES
@@ -86,6 +87,7 @@ def files() -> dict[str, bytes]:
         primitives.FILES,
         objects.FILES,
         handed_out.FILES,
+        transparent.FILES,
         containers.FILES,
         histories.FILES,
         succession.FILES,

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.conformance import ROOT
 from tests.vectors.__main__ import FOLDER, differences
 from tests.vectors.reading import cases, read
@@ -46,6 +48,21 @@ def test_there_are_enough_refusals() -> None:
     refused = sum(json.loads(path.read_text())["expect"]["exit"] == 1 for path in cases())
     objects = [row for name in ("receipts", "completeness", "packs") for row in read(name)["cases"] if row["exit"] == 1]
     assert refused + len(objects) >= 120
+
+
+@pytest.mark.parametrize("language", ["typescript", "java"])
+def test_the_sdks_name_every_act_and_run_or_leave_out_every_file(language: str) -> None:
+    """They run the vectors themselves (`scripts/test-sdks`), which needs Node and a JDK: what a new act or file forgets in them
+    shows here. Java puts the steps of a consent together: `"consent." + step`."""
+    paths = [path for path in (ROOT / "sdk" / language / "src").rglob("*") if path.suffix in {".ts", ".java"}]
+    sources = "".join(path.read_text() for path in paths if "test" not in path.parts)
+    acts = {row["name"].partition(":")[0] for row in read("acts")["cases"]}
+    assert len(acts) > 40
+    named = {act for act in acts if f'"{act}"' in sources or f'"{act.removeprefix("consent.")}"' in sources}
+    assert acts - named == set()
+    kinds = json.loads((ROOT / "sdk/vectors.json").read_text())
+    there = {path.name for path in FOLDER.iterdir() if path.suffix == ".json" or path.name in {"bundles", "cases"}}
+    assert {*kinds["run"], *kinds["left_out"]} == there
 
 
 def test_the_program_shares_no_code_with_what_it_judges() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 
 from api.client.digest import REQUEST
 from ledger.canonical import b64u, decode, encode, unb64, unb64u
+from ledger.cose import transparent_statement
 from ledger.datamaps import parse_map
 from ledger.entries.assertion import accounts_hash, check_ceremony, cose_verifier, parse_assertion
 from ledger.entries.consent_acts import ConsentAuthorise
@@ -22,13 +24,15 @@ from ledger.merkle.hashing import EMPTY_ROOT, leaf_hash
 from ledger.merkle.pages import PagedMap
 from ledger.merkle.proofs import verify_consistency, verify_inclusion
 from ledger.notes.checkpoint import open_checkpoint
-from ledger.notes.keys import parse_vkey
+from ledger.notes.keys import Ed25519NoteSigner, parse_vkey
 from ledger.notes.policy import parse_policy
 from ledger.packs import PackItem, item_hash
 from ledger.policy.reconciliation import Finding, findings_hash
 from ledger.receipts import check_receipt
 from tests.vectors.hashing import sha
+from tests.vectors.log import ORIGIN
 from tests.vectors.reading import policy, read
+from tests.vectors.signing import Ed25519
 
 Json = dict[str, Any]
 
@@ -178,6 +182,15 @@ def test_receipts() -> None:
         and not row["name"].startswith("a declaration ")
     ]
     assert wrong(rows, lambda row: check_receipt(row["receipt"].encode(), key)) == []
+
+
+def test_a_transparent_statement_is_made_byte_by_byte_of_a_receipt() -> None:
+    signer = Ed25519NoteSigner(ORIGIN, bytes(Ed25519("log").key))
+    rows = [row for row in read("transparent")["cases"] if "receipt" in row]
+    assert len(rows) > 5
+    for row in rows:
+        made = transparent_statement(row["receipt"].encode(), signer)
+        assert made == base64.b64decode(row["statement"]), row["name"]
 
 
 def test_the_leaves_of_a_pack() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from tests.vectors import hashing
 from tests.vectors.reading import bundle, bundle_of_a_set, cases, materialised, named, policy, read
 from tests.verifier.forge import write
+from tests.verifier.making import refusal
 from tests.verifier.running import Json, places, run, verdict
 from verifier.audit.succession import document_of, note_key
+from verifier.audit.transparent import TAG, check_transparent
 from verifier.bytes import merkle, patricia
 from verifier.bytes.encoding import decode_base64, decode_base64url, decode_canonical, encode_canonical
 from verifier.bytes.growing_tree import Growth
@@ -68,6 +71,22 @@ def test_a_receipt_gets_its_verdict(row: Json, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "policy").write_bytes(policy(row["policy"]))
     said = verdict(capsys, "receipt", f"{tmp_path}/receipt", "--policy", f"{tmp_path}/policy")
     assert said == (row["exit"], row["code"])
+
+
+@pytest.mark.parametrize("row", read("transparent")["cases"], ids=named(read("transparent")["cases"]))
+def test_a_transparent_statement_gets_its_verdict(
+    row: Json, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trust = parse_trust(policy(row["policy"]))
+    data = base64.b64decode(row["statement"])
+    if data.startswith(TAG):
+        (tmp_path / "statement").write_bytes(data)
+        (tmp_path / "policy").write_bytes(policy(row["policy"]))
+        said = verdict(capsys, "receipt", f"{tmp_path}/statement", "--policy", f"{tmp_path}/policy")
+        assert said == (row["exit"], row["code"])
+    else:  # the command takes it for another kind of receipt
+        with refusal(Code(row["code"])):
+            check_transparent(data, trust, BACKEND, None)
 
 
 @pytest.mark.parametrize("row", read("set-proofs")["cases"], ids=named(read("set-proofs")["cases"]))

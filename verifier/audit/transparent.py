@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from verifier.audit.receipt import check_disclosed
 from verifier.bytes.cbor import Cbor, Key, Tagged, decode_cbor
+from verifier.bytes.encoding import MAX_LEAF
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import Ed25519Key, PublicKey
 from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, refuted
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf, parse_leaf
 from verifier.rules.findings import Findings
-from verifier.tlog.cose import ALG, MAX_RECEIPT, VDS, CoseReceipt, parse_receipt, verify_sign1
+from verifier.tlog.cose import ALG, MAX_RECEIPT, VDP, VDS, CoseReceipt, parse_receipt, verify_sign1
 from verifier.tlog.note import ED25519, NoteKey
 from verifier.tlog.policy import NONE
 from verifier.tlog.trust import Trust
@@ -66,7 +67,7 @@ def parse_statement(data: bytes) -> Statement:
             raise _bad("not a COSE_Sign1 with its payload", data)
     if not isinstance(headers, dict) or headers.keys() != _COMMON | {CONTENT_TYPE}:
         raise _bad("not the protected headers of a transparent statement", protected)
-    if headers[CONTENT_TYPE] != LEAF_TYPE or len(leaf) > 1_024:
+    if headers[CONTENT_TYPE] != LEAF_TYPE or len(leaf) > MAX_LEAF:
         raise _bad("the payload is not a leaf", headers[CONTENT_TYPE])
     evidence, opening = unprotected.get("evidence"), unprotected.get("opening")
     disclosed = isinstance(evidence, bytes) and isinstance(opening, bytes) and len(opening) == 32
@@ -77,7 +78,8 @@ def parse_statement(data: bytes) -> Statement:
             receipt = parse_receipt(inner)
         case _:
             raise _bad("a transparent statement has one receipt", "another number")
-    if receipt.headers.keys() != _COMMON | {VDS} or len(receipt.inclusion) != 1 or receipt.consistency:
+    exactly = receipt.headers.keys() == _COMMON | {VDS} and receipt.unprotected == {VDP}
+    if not exactly or len(receipt.inclusion) != 1 or receipt.consistency:
         raise _bad("not a receipt of one inclusion with exactly its headers", receipt.protected)
     return Statement(
         protected,

@@ -30,10 +30,12 @@ _ALGORITHMS: dict[int, type[Ed25519Key | P256Key]] = {
 
 @dataclass(frozen=True, slots=True)
 class CoseReceipt:
-    """A parsed receipt, not verified. Each proof is (numbers, path): (size, index) or (old size, new size)."""
+    """A parsed receipt, not verified. `unprotected`: labels of the headers that nobody signed. Each proof is (numbers, path):
+    (size, index) or (old size, new size)."""
 
     protected: bytes
     headers: dict[Key, Cbor]
+    unprotected: frozenset[Key]
     inclusion: tuple[tuple[int, int, tuple[bytes, ...]], ...]
     consistency: tuple[tuple[int, int, tuple[bytes, ...]], ...]
     signature: bytes
@@ -103,7 +105,8 @@ def parse_receipt(data: bytes) -> CoseReceipt:
     proofs = unprotected.get(VDP)
     if not isinstance(proofs, dict) or not proofs or not proofs.keys() <= {INCLUSION, CONSISTENCY}:
         raise _bad("the receipt has no proofs, or unknown ones", data)
-    return CoseReceipt(protected, headers, _proofs(proofs, INCLUSION), _proofs(proofs, CONSISTENCY), signature)
+    beside = frozenset(unprotected)
+    return CoseReceipt(protected, headers, beside, _proofs(proofs, INCLUSION), _proofs(proofs, CONSISTENCY), signature)
 
 
 def _proofs(proofs: dict[Key, Cbor], kind: int) -> tuple[tuple[int, int, tuple[bytes, ...]], ...]:

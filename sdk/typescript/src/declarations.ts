@@ -1,6 +1,7 @@
 /** What participants declare, of no consent and no customer (docs/spec/ruleset-3.md, 1; partners.md, 1 and 3): members and form. */
+import { checkAttest, checkWithdraw } from "./history.js";
 import {
-  type Json, type JsonObject, bad, checkMembers, getBytes, getCodes, getFlag, getInteger, getObject, getText, isObject,
+  type JsonObject, bad, checkChoice, checkMembers, getBytes, getCodes, getFlag, getInteger, getObject, getObjects, getText,
 } from "./json.js";
 import { CODE, COUNTRY, PARTICIPANT, REFERENCE } from "./words.js";
 
@@ -28,6 +29,8 @@ export const DECLARED: Readonly<Record<string, readonly string[]>> = {
   "tariff.end": ["from", "offer", "reason"],
   "usage.state": ["amounts", "count", "from", "left_out", "offer", "recipient", "replaces", "root", "to", "to_index", "total"],
   "usage.answer": ["answer", "disputed", "statement"],
+  "history.attest": ["customers", "first", "history", "last", "left_out", "root", "rows", "sheets", "source", "title"],
+  "history.withdraw": ["history", "reason"],
 };
 export const MAY_DECLARE: Readonly<Record<string, readonly string[]>> = {
   "alert.decide": ["comment_hash"],
@@ -49,23 +52,10 @@ export function checkDeclaration(act: string, payload: JsonObject): void {
   FORMS[act]?.(payload);
 }
 
-/** A text member that is one of a few. Throws Refuted. */
-export function checkChoice(value: JsonObject, name: string, choices: readonly string[]): void {
-  if (!choices.includes(getText(value, name, 64))) bad("not one of the words that are allowed here", name);
-}
-
 function checkScope(value: JsonObject, name: string, without: readonly string[] = []): void {
   const scope = getObject(value, name);
   checkMembers(scope, [], Object.keys(SCOPE).filter((one) => !without.includes(one)));
   for (const member of Object.keys(scope)) getText(scope, member, 64, SCOPE[member]);
-}
-
-/** A list member of `low` to `high` objects. Throws Refuted. */
-export function getObjects(rows: Json | undefined, name: string, low: number, high: number): JsonObject[] {
-  if (!Array.isArray(rows) || rows.length < low || rows.length > high || !rows.every(isObject)) {
-    return bad(`not a list of ${low} to ${high} objects`, name);
-  }
-  return rows;
 }
 
 const rises = (numbers: readonly number[], strictly: boolean): boolean =>
@@ -210,4 +200,6 @@ const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
       bad("entries are named exactly if the statement is disputed", "disputed");
     }
   },
+  "history.attest": checkAttest,
+  "history.withdraw": checkWithdraw,
 };

@@ -13,6 +13,7 @@ export {
 export {
   type Checked, type Disclosed, type Leaf, type VerifiedReceipt, chainOf, checkReceipt, commitment, readLeaf, verifyReceipt,
 } from "./receipt.js";
+export { type CheckedTransparent, checkTransparent } from "./transparent.js";
 export { type CheckedInSet, type ShardHead, type Vouched, checkInSet } from "./shard.js";
 export { LedgerSet, NotInSet, type SetOptions, type SetReceipt } from "./set.js";
 export { type FetchInclusion, type KeyDocument, type KeySuccession, successors } from "./succession.js";

@@ -189,6 +189,19 @@ export function getTexts(value: JsonObject, name: string, low: number, high: num
   return (items as Json[]).map((item) => (typeof item === "string" ? item : bad("an item is not a text", name)));
 }
 
+/** A text member that is one of a few. Throws Refuted. */
+export function checkChoice(value: JsonObject, name: string, choices: readonly string[]): void {
+  if (!choices.includes(getText(value, name, 64))) bad("not one of the words that are allowed here", name);
+}
+
+/** A list member of `low` to `high` objects. Throws Refuted. */
+export function getObjects(rows: Json | undefined, name: string, low: number, high: number): JsonObject[] {
+  if (!Array.isArray(rows) || rows.length < low || rows.length > high || !rows.every(isObject)) {
+    return bad(`not a list of ${low} to ${high} objects`, name);
+  }
+  return rows;
+}
+
 /** `v` of a format, to be asked before anything else in it. Throws CannotCheck for a version that is not known. */
 export function checkVersion(value: JsonObject, what: string): void {
   const number = getInteger(value, "v", 1);

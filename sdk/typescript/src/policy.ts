@@ -106,6 +106,12 @@ export class Trust {
     return null;
   }
 
+  /** Whether a key vouches for some sizes only, or somebody else may have it. */
+  isBounded(key: NoteKey): boolean {
+    const { from, to, compromised } = this.intervals.get(key.vkey) ?? ALWAYS;
+    return from > 0 || to !== null || compromised !== null;
+  }
+
   private isCompromised(signed: Signed, size: bigint): boolean {
     const from = this.intervals.get(signed.key.vkey)?.compromised ?? null;
     return from !== null && size >= BigInt(from);

@@ -203,8 +203,9 @@ export async function verifyReceipt(
   return { file: concat(file), index: leaf.index, time: leaf.time, leaf, head, level, disclosed, unchecked };
 }
 
-async function readDisclosed(
-  receipt: Parsed,
+/** What a receipt, in either of its forms, shows of its entry. Throws Refuted for what ends the reading, CannotCheck. */
+export async function readDisclosed(
+  receipt: Pick<Parsed, "evidence" | "opening">,
   leaf: Leaf,
   origin: string,
   keys: ReadonlyMap<string, PublicKey> | null,
@@ -281,7 +282,9 @@ async function checkChain(leaf: Leaf, act: string, party: string, content: JsonO
     ? ["participant", `participant:${party}`]
     : act.startsWith("subject.")
       ? ["subject", `subject:${party}:${String(content["subject"])}`]
-      : ["consent", String(content["consent_id"])];
+      : act === "history.sheet"
+        ? ["subject", `history:${party}:${getText(getObject(content, "sheet"), "subject", 64)}`]
+        : ["consent", String(content["consent_id"])];
   if (leaf.kind !== kind || (await chainOf(name)) !== leaf.members["chain"]) {
     refuse("BAD_CHAIN", "the entry is filed under another chain than its statement names", "chain");
   }

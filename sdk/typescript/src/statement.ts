@@ -1,10 +1,11 @@
 /** Statements: what participants sign, in exactly one form (docs/spec/statements.md). */
 import { type Bytes, b64u, tagged, unb64u, utf8 } from "./bytes.js";
-import { DECLARED, MAY_DECLARE, checkChoice, checkDeclaration, getObjects } from "./declarations.js";
+import { DECLARED, MAY_DECLARE, checkDeclaration } from "./declarations.js";
 import { refuse } from "./errors.js";
+import { checkSheet } from "./history.js";
 import {
-  type Json, type JsonObject, bad, canonical, checkMembers, checkVersion, getBytes, getCodes, getFlag, getInteger, getObject,
-  getText, getTexts, isObject, isSorted, readCanonical,
+  type Json, type JsonObject, bad, canonical, checkChoice, checkMembers, checkVersion, getBytes, getCodes, getFlag, getInteger,
+  getObject, getObjects, getText, getTexts, isObject, isSorted, readCanonical,
 } from "./json.js";
 import { type Algorithm, type PublicKey, checkCoseKey } from "./keys.js";
 import { CODE, CONSENT_ID, COUNTRY, INTERACTION, PARTICIPANT, REFERENCE } from "./words.js";
@@ -52,6 +53,7 @@ export const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   "subject.unenrol": ["subject", "credential_id", "reason"],
   "subject.feedback": ["about", "consent_id", "due", "kind", "number", "subject"],
   "subject.answer": ["by", "number", "state", "subject"],
+  "history.sheet": ["history", "path", "sheet"],
   ...DECLARED,
 };
 const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
@@ -338,6 +340,7 @@ const FORMS: Readonly<Record<string, (payload: JsonObject) => void>> = {
     getText(payload, "number", 64, CODE);
     if ("text_hash" in payload) getBytes(payload, "text_hash", 32);
   },
+  "history.sheet": checkSheet,
 };
 
 /** Signs for one registered key, wherever the key is kept. */

@@ -129,6 +129,13 @@ test("receipts.json", () =>
     return checked.head.quorumMet ? ["VALID", 0] : ["VALID_UNWITNESSED", 3];
   }));
 
+test("transparent.json", () =>
+  judged(read("transparent.json").cases, async (one, trust) => {
+    const checked = await client.checkTransparent(client.unb64(one.statement), trust);
+    if (checked.defects.length) return [checked.defects[0].code, 1];
+    return checked.quorumMet ? ["VALID", 0] : ["VALID_UNWITNESSED", 3];
+  }));
+
 test("set-proofs.json", () =>
   judged(read("set-proofs.json").cases, async (one, trust) => {
     const checked = await client.checkInSet(client.utf8(one.receipt), client.utf8(one.set_proof), trust);
@@ -168,4 +175,12 @@ test("log-keys.json", () =>
 test("acts.json", () => {
   const { cases, origin } = read("acts.json");
   return each(cases, (one) => void client.readPayload(client.utf8(one.payload), origin));
+});
+
+test("histories.json, the form of what a holder attests and of its sheets", async () => {
+  const { attests, sheets } = read("histories.json");
+  const origin = JSON.parse(attests[0].attest).aud;
+  await each(attests, (one) => void client.readPayload(client.utf8(one.attest), origin));
+  const judged = sheets.map(({ name, sheet, code }) => ({ name, sheet, accept: code !== "BAD_ENCODING" })); // whether it is legal hangs on the log
+  await each(judged, (one) => void client.readPayload(client.utf8(one.sheet), origin));
 });

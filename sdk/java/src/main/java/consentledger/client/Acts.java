@@ -73,6 +73,7 @@ final class Acts {
         MEMBERS.put("subject.unenrol", List.of("subject", "credential_id", "reason"));
         MEMBERS.put("subject.feedback", List.of("about", "consent_id", "due", "kind", "number", "subject"));
         MEMBERS.put("subject.answer", List.of("by", "number", "state", "subject"));
+        MEMBERS.put("history.sheet", List.of("history", "path", "sheet"));
     }
 
     private Acts() {}
@@ -139,6 +140,7 @@ final class Acts {
                 payload.choice("state", "received", "forwarded", "answered", "closed");
                 checkAbout(payload);
             }
+            case "history.sheet" -> Histories.checkSheet(payload);
             default -> checkEnding(payload);
         }
     }
@@ -291,7 +293,7 @@ final class Acts {
         if (payload.has("masks")) payload.sortedTexts("masks", 0, 16, CODE);
     }
 
-    private static List<String> joined(List<String> one, List<String> other) {
+    static List<String> joined(List<String> one, List<String> other) {
         List<String> both = new ArrayList<>(one);
         both.addAll(other);
         return both;

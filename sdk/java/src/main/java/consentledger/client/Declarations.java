@@ -37,7 +37,10 @@ final class Declarations {
             Map.entry("tariff.end", List.of("from", "offer", "reason")),
             Map.entry("usage.state", List.of(
                     "amounts", "count", "from", "left_out", "offer", "recipient", "replaces", "root", "to", "to_index", "total")),
-            Map.entry("usage.answer", List.of("answer", "disputed", "statement")));
+            Map.entry("usage.answer", List.of("answer", "disputed", "statement")),
+            Map.entry("history.attest", List.of(
+                    "customers", "first", "history", "last", "left_out", "root", "rows", "sheets", "source", "title")),
+            Map.entry("history.withdraw", List.of("history", "reason")));
     static final Map<String, List<String>> OPTIONAL =
             Map.of("alert.decide", List.of("comment_hash"), "incident.update", List.of("clock"));
 
@@ -137,6 +140,8 @@ final class Declarations {
                     throw Members.bad("entries are named exactly if the statement is disputed", "disputed");
                 }
             }
+            case "history.attest" -> Histories.checkAttest(payload);
+            case "history.withdraw" -> Histories.checkWithdraw(payload);
             default -> { } // all of it was checked above
         }
     }

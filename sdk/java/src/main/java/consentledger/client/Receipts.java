@@ -95,7 +95,7 @@ public final class Receipts {
                 defects.add(new Refuted(
                         Code.TIME_INVALID, "the entry is younger than the witnesses' signatures over its tree", "time"));
             }
-            disclosed = disclose(receipt, leaf, origin, keys, defects, unchecked);
+            disclosed = disclose(receipt.evidence, receipt.opening, leaf, origin, keys, defects, unchecked);
         } catch (Refuted refusal) {
             defects.add(refusal);
         }
@@ -130,18 +130,19 @@ public final class Receipts {
         return Bytes.hmac(opening, Bytes.concat(Bytes.utf8("consent-ledger/v1/commitment\0"), Bytes.sha256(evidence)));
     }
 
-    private static Disclosed disclose(
-            Parsed receipt, Leaf leaf, String origin, Map<String, PublicKeys.Verifier> keys, List<Refuted> defects,
+    /** What a receipt, in either of its forms, shows of its entry. Throws {@link Refuted} for what ends the reading. */
+    static Disclosed disclose(
+            byte[] shown, byte[] opening, Leaf leaf, String origin, Map<String, PublicKeys.Verifier> keys, List<Refuted> defects,
             List<String> unchecked) {
-        if (receipt.evidence == null) {
+        if (shown == null) {
             if (leaf.committed()) unchecked.add("the entry's content: this receipt does not disclose it");
             return null;
         }
         if (!leaf.committed()) throw new Refuted(Code.BAD_ENCODING, "a receipt of this kind of leaf discloses no evidence");
-        if (!Bytes.b64u(commitment(receipt.evidence, receipt.opening)).equals(leaf.members().get("commitment"))) {
+        if (!Bytes.b64u(commitment(shown, opening)).equals(leaf.members().get("commitment"))) {
             throw new Refuted(Code.BAD_COMMITMENT, "evidence and opening do not give the leaf's commitment");
         }
-        Members evidence = new Members(Json.readCanonical(receipt.evidence, EVIDENCE_LIMIT));
+        Members evidence = new Members(Json.readCanonical(shown, EVIDENCE_LIMIT));
         evidence.version("the evidence");
         evidence.exactly(List.of("act", "statements", "v"), List.of("assertion", "item", "outcome"));
         String act = evidence.text("act", 64);
@@ -215,10 +216,14 @@ public final class Receipts {
     }
 
     private static void checkChain(Leaf leaf, String act, String party, Members content) {
-        String kind = Declarations.MEMBERS.containsKey(act) ? "participant" : act.startsWith("subject.") ? "subject" : "consent";
+        boolean sheet = act.equals("history.sheet");
+        boolean subject = sheet || act.startsWith("subject.");
+        String kind = Declarations.MEMBERS.containsKey(act) ? "participant" : subject ? "subject" : "consent";
         String name = switch (kind) {
             case "participant" -> "participant:" + party;
-            case "subject" -> "subject:" + party + ":" + content.values().get("subject");
+            case "subject" -> sheet
+                    ? "history:" + party + ":" + content.object("sheet").values().get("subject")
+                    : "subject:" + party + ":" + content.values().get("subject");
             default -> String.valueOf(content.values().get("consent_id"));
         };
         if (!leaf.kind().equals(kind) || !Leaf.chainOf(name).equals(leaf.members().get("chain"))) {

@@ -134,6 +134,17 @@ public final class Trust {
         return Long.MAX_VALUE;
     }
 
+    boolean asksForWitnesses() {
+        return !quorum.equals("none");
+    }
+
+    /** Whether a key vouches for some sizes only, or somebody else may have it. */
+    boolean isBounded(Notes.Key key) {
+        Interval interval = intervals.get(key.vkey());
+        return interval != null
+                && (interval.first() > 0 || interval.last() < Long.MAX_VALUE || interval.compromised() < Long.MAX_VALUE);
+    }
+
     private boolean isSatisfied(Collection<String> names) {
         Set<String> met = new HashSet<>(names);
         met.retainAll(witnesses.keySet());

@@ -220,6 +220,37 @@ class VectorsTest {
     }
 
     @Test
+    void transparent() throws IOException {
+        for (Members row : rows(file("transparent.json"), "cases")) {
+            byte[] policy = Files.readAllBytes(FOLDER.resolve("policies").resolve(said(row, "policy")));
+            String[] code = new String[1];
+            String refused = refusal(() -> {
+                byte[] statement = Bytes.unb64(said(row, "statement"));
+                Transparent.Checked checked = Transparent.check(statement, Trust.read(policy, NOW), null);
+                if (!checked.defects().isEmpty()) throw checked.defects().get(0);
+                code[0] = checked.quorumMet() ? "VALID" : "VALID_UNWITNESSED";
+            });
+            assertEquals(said(row, "code"), refused == null ? code[0] : refused, said(row, "name"));
+            long exit = refused == null ? code[0].equals("VALID") ? 0 : 3 : refused.isEmpty() ? 2 : 1;
+            assertEquals(number(row, "exit"), exit, said(row, "name"));
+        }
+    }
+
+    /** The form of what a holder attests and of its sheets; whether a sheet is legal hangs on the log. */
+    @Test
+    void histories() throws IOException {
+        Members all = file("histories.json");
+        String origin = new Members(Json.read(Bytes.utf8(said(rows(all, "attests").get(0), "attest")), 16_384)).text("aud", 255);
+        for (Members row : rows(all, "attests")) {
+            judge(row, () -> Statements.payload(Bytes.utf8(said(row, "attest")), origin));
+        }
+        for (Members row : rows(all, "sheets")) {
+            String code = refusal(() -> Statements.payload(Bytes.utf8(said(row, "sheet")), origin));
+            assertEquals("BAD_ENCODING".equals(row.values().get("code")) ? "BAD_ENCODING" : null, code, said(row, "name"));
+        }
+    }
+
+    @Test
     void setProofs() throws IOException {
         for (Members row : rows(file("set-proofs.json"), "cases")) {
             byte[] policy = Files.readAllBytes(FOLDER.resolve("policies").resolve(said(row, "policy")));
