@@ -11,10 +11,9 @@ from ledger.canonical import encode
 from ledger.notes.keys import Cosigner
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.witnessing import cosign, open_cosignatures
-from tests.ledger.kit import Node, item, reference
 from tests.ledger.legs import HOUR, leg
 from tests.verifier.gestures import RP, Passkey
-from tests.world import record_index_head
+from tests.world import Node, item, record_index_head, reference
 
 WITNESS = Cosigner("witness.example/w", bytes(range(32)))
 
@@ -54,7 +53,7 @@ class Scene:
         if act == "subject.enrol":
             more = {"public_key": passkey.cose, "rp_id": RP, "sca": {"acr": "sca", "amr": ["otp"], "at": now}}
         members = {"credential_id": passkey.id, "subject": reference("alice"), **more, **changes}
-        return self.node.say(self.node.bank, act, **members)
+        return self.node.bank.sign(act, **members)
 
 
 def made(node: Node) -> Scene:
