@@ -58,12 +58,15 @@ def unguarded(database_url: str) -> Iterator[Connection]:
                 for guard in guards:
                     connection.exec_driver_sql(guard.sql)
             else:
-                tables = ("entries", "tiles", "checkpoints", "log_head")
+                tables, more = (
+                    ("entries", "tiles", "checkpoints", "log_head"),
+                    {"entries": ["bodies_move"], "log_head": ["grows"]},
+                )
                 for table in tables:
                     connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
                 yield connection
                 for table in tables:
-                    for guard in ("append_only", "no_truncate", *(["grows"] if table == "log_head" else [])):
+                    for guard in ("append_only", "no_truncate", *more.get(table, ())):
                         connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{guard}")
     finally:
         engine.dispose()
