@@ -24,6 +24,8 @@ MEASURES: Final = (
     "acknowledged",
     "acknowledge_seconds_max",
     "acknowledge_seconds_median",
+    "unacknowledged",
+    "unacknowledged_late",
     "findings",
     "complaints",
     "erasures",
@@ -190,7 +192,7 @@ class ReportDefined(Order, frozen=True, kw_only=True, tag_field="type", tag="rep
     period: Literal["day", "month", "quarter"]
     utc_offset: Annotated[int, Meta(ge=-840, le=840)]
     by: Annotated[tuple[str, ...], Meta(max_length=3)]
-    measures: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]
+    measures: Annotated[tuple[str, ...], Meta(min_length=1, max_length=32)]
     suppress: Annotated[int, Meta(ge=0, le=100)]
     weights: ScoreWeights | UnsetType = UNSET
 

@@ -35,8 +35,9 @@ MOVED: Final = (
     "reconciliation_findings",
 )
 """Also updated."""
-FORGOTTEN: Final = ("client_registrations", "seen_tokens", "standard_notes")
-"""Also deleted from: registrations that ended, tokens that have expired, notes of requests that came to nothing."""
+FORGOTTEN: Final = ("client_registrations", "event_attempts", "seen_tokens", "standard_notes")
+"""Also deleted from: registrations that ended, attempts to tell that are a week old, tokens that have expired, notes of
+requests that came to nothing."""
 
 REBUILT: Final = ("map_pages", "map_state")
 """Whatever is in them can be made again from the log."""

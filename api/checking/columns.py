@@ -105,6 +105,15 @@ CHECKED: Final = {
     "event_deliveries.first_at": _OPERATIONAL,
     "event_deliveries.acknowledged_at": _OPERATIONAL,
     "event_deliveries.last_error": _OPERATIONAL,
+    "event_attempts.participant": _OPERATIONAL,
+    "event_attempts.at": _OPERATIONAL,
+    "event_attempts.event_id": _OPERATIONAL,
+    "event_attempts.idx": _OPERATIONAL,
+    "event_attempts.kind": _OPERATIONAL,
+    "event_attempts.attempt": _OPERATIONAL,
+    "event_attempts.status": _OPERATIONAL,
+    "event_attempts.error": _OPERATIONAL,
+    "event_attempts.milliseconds": _OPERATIONAL,
 }
 """By table and column: what it is compared with. «no: …» says that it is not compared, and why that is acceptable."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -63,7 +64,7 @@ def history_attest(
         pseudonyms = folder.pseudonyms()
         book = Workbook.create(place.with_name(place.name + ".preview") if dry_run else place)
         try:
-            refused = _read(opened, book, pseudonyms)
+            refused = read_rows(opened, book, pseudonyms)
         except BaseException:
             book.close(remove=True)
             raise
@@ -102,31 +103,42 @@ def history_withdraw(
     say(f"history.withdraw: entry {receipt.index}; the receipt is {file}", **seen(receipt, file))
 
 
-def _read(opened: BroughtSource, book: Workbook, pseudonyms: Pseudonyms) -> list[RefusedRow]:
+@dataclass(frozen=True)
+class RefusedRows:
+    """How many rows were refused, and the first of them: a table may hold millions, and nobody reads more."""
+
+    count: int
+    shown: list[RefusedRow]
+
+
+def read_rows(opened: BroughtSource, book: Workbook, pseudonyms: Pseudonyms) -> RefusedRows:
     """All rows into the workbook; those that are refused. Raises InvalidInput, OSError."""
     now = SystemClock().now() // 1000
-    refused: list[RefusedRow] = []
+    count, shown = 0, list[RefusedRow]()
     portion: list[tuple[str, int, bytes]] = []
     for row in opened.rows():
-        if isinstance(row, RefusedRow):
-            refused.append(row)
-        elif row.time > now:
-            refused.append(RefusedRow(row.where, "its time lies in the future"))
+        found = row
+        if not isinstance(found, RefusedRow) and found.time > now:
+            found = RefusedRow(found.where, "its time lies in the future")
+        if isinstance(found, RefusedRow):
+            count += 1
+            if len(shown) < SHOWN:
+                shown.append(found)
         else:
-            portion.append((pseudonyms.customer(row.customer), row.time, row.body))
+            portion.append((pseudonyms.customer(found.customer), found.time, found.body))
         if len(portion) == 1_000:
             book.take(portion)
             portion = []
     book.take(portion)
     book.prepare()
-    return refused
+    return RefusedRows(count, shown)
 
 
 def _bring_new(
     own: Path,
     book: Workbook,
     opened: BroughtSource,
-    refused: list[RefusedRow],
+    refused: RefusedRows,
     *,
     history: str,
     title: str,
@@ -135,20 +147,20 @@ def _bring_new(
 ) -> None:
     from api.histories.bringing import attest, drop_late_rows, finish, send  # noqa: PLC0415  (loads no client until asked)
 
-    for each in refused[:SHOWN]:
+    for each in refused.shown:
         warn(f"{each.where}: {each.why}")
     wanted = True
 
     async def brought(client: LedgerClient, folder: ParticipantFolder) -> dict[str, Any]:
         nonlocal wanted
         late = await drop_late_rows(client, book)
-        left_out = len(refused) + late.begun + late.erased
+        left_out = refused.count + late.begun + late.erased
         source = opened.source()
         members = finish(book, source, history, title, left_out)
         told = members | {
             "after_their_own_record": late.begun,
             "of_erased_customers": late.erased,
-            "refused_rows": len(refused),
+            "refused_rows": refused.count,
         }
         if dry_run or (left_out and not leave_out):
             wanted = False

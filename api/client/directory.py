@@ -19,6 +19,7 @@ from api.client.client import LedgerClient
 from api.client.errors import LedgerUnavailable, ReceiptRefused
 from api.client.receipts import VerifiedReceipt
 from api.client.transport import monotonic
+from ledger.canonical import encode
 from ledger.documents import KeyAdded, ParticipantRegistered, parse_document
 from ledger.entries.acts import Act
 from ledger.entries.keys import Verify, verifier_of
@@ -45,12 +46,22 @@ class _Key:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownClient:
+    """Whose a client key is."""
+
+    participant: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Snapshot:
     """One state of the directory; replaced as a whole."""
 
     at: float
     keys: Mapping[str, _Key] = field(default_factory=dict)
     """Active statement keys by the text of the one header they may have."""
+    clients: Mapping[bytes, KnownClient] = field(default_factory=dict)
+    """By the CL-JSON of their public keys."""
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     suspended: frozenset[str] = frozenset()
 
@@ -110,6 +121,14 @@ class Directory:
             raise StatementRefused("the statement was made for another ledger")
         return statement
 
+    async def client_of(self, jwk: Mapping[str, str]) -> KnownClient | None:
+        """Whose client key this is, as the ledger said it within the last seconds: a key that was revoked opens no door for
+        longer. Raises LedgerUnavailable, ReceiptRefused."""
+        snapshot = self._now
+        if self._monotonic() - snapshot.at >= AT_MOST_EVERY:
+            snapshot = await self._renewed(snapshot)
+        return snapshot.clients.get(encode(dict(jwk)))
+
     def may_ask(self, payload: Act) -> bool:
         """Whether a statement is one of a recipient in good standing: its own, or a technology provider's on its behalf.
 
@@ -146,6 +165,7 @@ class Directory:
 
     def _read(self, at: float, listed: list[Mapping[str, Any]]) -> _Snapshot:
         keys: dict[str, _Key] = {}
+        clients: dict[bytes, KnownClient] = {}
         roles: dict[str, tuple[str, ...]] = {}
         suspended: set[str] = set()
         for one in listed:
@@ -155,10 +175,13 @@ class Directory:
                 suspended.add(registered.participant)
             for entry in one["keys"]:
                 added = self._proved(entry["added_at"], KeyAdded)
+                if added.use == "client":
+                    revoked = entry.get("revoked_at") is not None
+                    clients[encode(dict(added.jwk))] = KnownClient(added.participant, revoked)
                 if added.use == "statement" and entry.get("revoked_at") is None:
                     verify = verifier_of(added.alg, added.jwk)
                     keys[header_text(added.alg, added.kid)] = _Key(added.kid, added.participant, verify)
-        return _Snapshot(at, keys, roles, frozenset(suspended))
+        return _Snapshot(at, keys, clients, roles, frozenset(suspended))
 
     async def _document(self, index: int) -> None:
         self._documents[index] = await self._client.receipt(index)

@@ -35,9 +35,11 @@ class Message:
 class NotDelivered(Exception):
     """A token was not acknowledged. `code` is for records: our own word, or the receiver's `err`."""
 
-    def __init__(self, code: str, *, endpoint_is_down: bool) -> None:
+    def __init__(self, code: str, *, endpoint_is_down: bool, status: int | None = None) -> None:
         super().__init__(code)
         self.code = code
+        self.status = status
+        """Of the answer (HTTP); None when none came."""
         self.endpoint_is_down = endpoint_is_down
         """Whether another token would have failed too."""
 
@@ -57,17 +59,17 @@ class Push:
         """Close what is open."""
         await self._transport.aclose()
 
-    async def __call__(self, url: str, token: str) -> None:
+    async def __call__(self, url: str, token: str) -> int:
         """Push a token: returns when the receiver has acknowledged (202). Raises NotDelivered, within ten seconds."""
-        await self.send(url, Message(token.encode()))
+        return await self.send(url, Message(token.encode()))
 
-    async def send(self, url: str, message: Message) -> None:
-        """Returns when the receiver has acknowledged. Raises NotDelivered, within ten seconds."""
+    async def send(self, url: str, message: Message) -> int:
+        """The status with which the receiver has acknowledged. Raises NotDelivered, within ten seconds."""
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
                 endpoint = read_endpoint(url, development=self._development)
                 address = await judged_address(endpoint, self._resolve, development=self._development)
-                await self._post(endpoint, address, message)
+                return await self._post(endpoint, address, message)
         except (TimeoutError, httpx2.TimeoutException):
             raise NotDelivered("timeout", endpoint_is_down=True) from None
         except NameUnknown:
@@ -78,7 +80,7 @@ class Push:
             tls = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error).upper()
             raise NotDelivered("tls" if tls else "no-connection", endpoint_is_down=True) from None
 
-    async def _post(self, endpoint: EndpointAddress, address: str, message: Message) -> None:
+    async def _post(self, endpoint: EndpointAddress, address: str, message: Message) -> int:
         request = request_to(
             endpoint,
             address,
@@ -94,11 +96,12 @@ class Push:
         try:
             match answer.status_code:
                 case status if status in message.acknowledged_by:
-                    return
+                    return status
                 case 400:
-                    raise NotDelivered(_error_of(await read_raw(answer, ANSWER_LIMIT) or b""), endpoint_is_down=False)
+                    said = _error_of(await read_raw(answer, ANSWER_LIMIT) or b"")
+                    raise NotDelivered(said, endpoint_is_down=False, status=400)
                 case status:
-                    raise NotDelivered(f"http-{status}", endpoint_is_down=True)
+                    raise NotDelivered(f"http-{status}", endpoint_is_down=True, status=status)
         finally:
             await answer.aclose()
 

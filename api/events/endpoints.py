@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
@@ -14,7 +15,10 @@ from api.events.tokens import EventTokens
 from ledger.clock import Clock, SystemClock
 from ledger.errors import Conflict, NotFound
 from ledger.queries.events import Endpoint, EventQueries
-from ledger.storage.events import EventStore
+from ledger.storage.events import Attempt, EventStore
+
+TRIAL: Final = "trial"
+"""The kind of an attempt that tells of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,9 @@ class Endpoints:
         self.store.forget_endpoint(participant)
 
     async def test(self, participant: str) -> EndpointTest:
-        """Send one token about nothing, signed and sent as all others are; not repeated. Within ten seconds, from one event
-        loop. Raises NotFound where there is no endpoint, Conflict while another test of this participant is under way."""
+        """Send one token about nothing, signed and sent as all others are; not repeated, and noted among the attempts. Within
+        ten seconds, from one event loop. Raises NotFound where there is no endpoint, Conflict while another test of this
+        participant is under way, Unavailable."""
         endpoint = await run_in_threadpool(self.of, participant)
         if endpoint is None:
             raise NotFound("there is no endpoint: set one first", member="participant")
@@ -70,10 +75,14 @@ class Endpoints:
             self._under_way.discard(participant)
 
     async def _send(self, push: Push, url: str, participant: str) -> EndpointTest:
-        event_id, token = self.tokens.test_token(participant, self.clock.now())
-        begun, error = time.monotonic(), None
+        now, error, status = self.clock.now(), None, None
+        event_id, token = self.tokens.test_token(participant, now)
+        begun = time.monotonic()
         try:
-            await push(url, token)
+            status = await push(url, token)
         except NotDelivered as failed:
-            error = failed.code
-        return EndpointTest(event_id, url, error, int((time.monotonic() - begun) * 1000))
+            error, status = failed.code, failed.status
+        took = int((time.monotonic() - begun) * 1000)
+        tried = Attempt(participant, now, event_id, None, TRIAL, 1, status, error, took)
+        await run_in_threadpool(self.store.tried, tried)
+        return EndpointTest(event_id, url, error, took)

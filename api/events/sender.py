@@ -11,6 +11,7 @@ import asyncio
 import os
 import random
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,7 +27,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.errors import LedgerError, Unavailable
 from ledger.queries.alerts import AlertNotice
 from ledger.queries.events import Delivery, Due, EventQueries, Notice
-from ledger.storage.events import OPEN, DeliveryState, EventStore, NewDelivery
+from ledger.storage.events import OPEN, Attempt, DeliveryState, EventStore, NewDelivery
 
 log = structlog.get_logger("api.events")
 
@@ -227,7 +228,8 @@ class EventSender:
                 return  # entries that came meanwhile are for the next turn: a busy log has new ones after each look
 
     def _sweep(self, now: int) -> None:
-        """Escalate what is not acknowledged after five minutes, and give it up after a week."""
+        """Escalate what is not acknowledged after five minutes, give it up after a week, and forget attempts as old as that."""
+        self._store.forget_attempts(now - GIVE_UP_MS)
         old = self._queries.open_since(now - GIVE_UP_MS, [DeliveryState(state) for state in OPEN])
         if old:
             self._store.move([one.event_id for one in old], [one.state for one in old], DeliveryState.EXPIRED)
@@ -274,16 +276,24 @@ class EventSender:
         if message is None:
             await asyncio.to_thread(self._store.expire, one.participant, one.event_id, "not-for-this-endpoint")
             return True
+        begun = time.monotonic()
+
+        def ended(status: int | None, error: str | None = None) -> Attempt:
+            took = int((time.monotonic() - begun) * 1000)
+            about = one.event_id, one.index, one.kind
+            return Attempt(one.participant, now, *about, one.attempts + 1, status, error, took)
+
         try:
-            await self._push.send(due.url, message)
+            acknowledged = ended(await self._push.send(due.url, message))
         except NotDelivered as failure:
             next_at = self._clock.now() + retry_after(one.attempts + 1, self._chance())
-            await asyncio.to_thread(self._store.fail, one.participant, one.event_id, failure.code, next_at)
+            await asyncio.to_thread(self._store.fail, ended(failure.status, failure.code), next_at)
             if failure.endpoint_is_down:
                 await asyncio.to_thread(self._store.postpone, one.participant, next_at)
             log.info("not acknowledged", client=one.participant, index=one.index, reason=failure.code)
             return not failure.endpoint_is_down
-        await asyncio.to_thread(self._store.acknowledge, one.participant, [one.event_id], self._clock.now())
+        at = self._clock.now()
+        await asyncio.to_thread(self._store.acknowledge, one.participant, [one.event_id], at, acknowledged)
         return True
 
     def _found(self, one: Delivery) -> Notice | AlertNotice | None:

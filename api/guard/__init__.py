@@ -3,6 +3,7 @@
 from api.guard.access import GuardedAccess
 from api.guard.book import AccountsBehind, AgreedConsent, KnownAccounts, LedgerBook
 from api.guard.bound import BoundToken, IntrospectedTokens, LedgerTokens, TokenBook
+from api.guard.certified import CertifiedRecipients
 from api.guard.describing import RECEIPT_HEADER, STATEMENT_HEADER
 from api.guard.guard import ConsentBook, ConsentGuard, receipt_header
 from api.guard.masks import MASKS, mask_account, mask_pan
@@ -20,6 +21,7 @@ __all__ = [
     "AgreedConsent",
     "AlreadyUsed",
     "BoundToken",
+    "CertifiedRecipients",
     "ConsentBook",
     "ConsentGuard",
     "DataMap",

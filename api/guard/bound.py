@@ -51,6 +51,8 @@ class BoundToken:
     """b64u of the SHA-256 of the certificate (DER) of the connection."""
     permissions: frozenset[str] | None = None
     """What it is good for; None: all that the consent permits."""
+    certified: bool = False
+    """There is no token: its user has shown who it is by its certificate, and named the consent."""
 
 
 class TokenBook(Protocol):

@@ -19,6 +19,7 @@ from api.client.client import LedgerClient
 from api.client.errors import ClientError
 from api.client.statements import Question, make_item
 from api.guard.bound import BoundToken, NotBound, TokenBook, TokenProof, check_certificate, check_proof
+from api.guard.certified import CertifiedRecipients
 from api.guard.describing import PROOF_HEADER
 from api.guard.refusals import RefusedAccess
 from ledger.entries.asserted import Asserted
@@ -46,6 +47,8 @@ class TokenWay:
     name. None: tokens that are bound to a certificate are refused."""
     key_header: str | None = None
     """The header in which a standard's own clients bring the token, which send no `Authorization` (India: `client_api_key`)."""
+    certified: CertifiedRecipients | None = None
+    """Takes recipients that bring a certificate and the id of their consent, and no token (Berlin Group)."""
     customer_present: Callable[[Request], bool] = told_present
     fresh: float = 5.0
     """Seconds for which the purpose of a consent is remembered. It decides nothing: the log compares it with the terms."""
@@ -54,12 +57,14 @@ class TokenWay:
 
     def is_asked(self, request: Request) -> bool:
         """Whether a request brings a token."""
-        return "authorization" in request.headers or bool(self._key(request))
+        return self._brings_token(request) or (self.certified is not None and self.certified.is_asked(request))
 
     async def bearer(
         self, request: Request, now: int
     ) -> tuple[BoundToken, TokenProof | None, NotBound | None, Asserted | None]:
         """Whose token it is; its proof, or why its user does not hold its key. Raises RefusedAccess."""
+        if self.certified is not None and not self._brings_token(request):
+            return await self.certified.named(request, now), None, None, None
         scheme, token = credentials(request, self._key(request))
         try:
             bound = await self.tokens.look(token)
@@ -100,6 +105,10 @@ class TokenWay:
         RefusedAccess."""
         recipient, purpose = await self._agreed(client, bound.consent_id)
         asserted = set[Asserted]() if wrong is None else {wrong}
+        if bound.certified and bound.recipient != recipient:
+            raise RefusedAccess(
+                "CONSENT_UNKNOWN"
+            )  # as one that does not exist; nobody has misused what is the recipient's
         if bound.recipient != recipient:
             asserted.add("TOKEN_CONSENT_MISMATCH")
         if bound.permissions is not None and not set(permissions) <= bound.permissions:
@@ -123,6 +132,9 @@ class TokenWay:
         base = self.public_url.rstrip("/")
         raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
         return base + raw.split(b"?")[0].decode("latin-1"), base + str(request.scope["path"])
+
+    def _brings_token(self, request: Request) -> bool:
+        return "authorization" in request.headers or bool(self._key(request))
 
     def _key(self, request: Request) -> str:
         return "" if self.key_header is None else ",".join(request.headers.getlist(self.key_header))

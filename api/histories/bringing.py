@@ -39,10 +39,8 @@ async def drop_late_rows(client: LedgerClient, workbook: Workbook) -> LateRows:
     begun = erased = 0
     for subjects in workbook.subjects():
         answer = await client.send("POST", "/partners/histories/beginnings", {"subjects": subjects})
-        for subject, time in answer["began"].items():
-            begun += workbook.leave_out(subject, -(-time // 1000))
-        for subject in answer["erased"]:
-            erased += workbook.leave_out(subject)
+        begun += workbook.leave_out({subject: -(-time // 1000) for subject, time in answer["began"].items()})
+        erased += workbook.leave_out(dict.fromkeys(answer["erased"], 0))
     return LateRows(begun, erased)
 
 

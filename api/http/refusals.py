@@ -23,8 +23,11 @@ LedgerError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from ledger.errors import LedgerError, Unavailable
+
+CertificateFault = Literal["", "missing", "invalid", "expired", "revoked", "blocked"]
 
 
 class HttpRefusal(LedgerError):
@@ -89,6 +92,11 @@ class UnsupportedMedia(HttpRefusal):
 
 class Unauthenticated(HttpRefusal):
     """There is no access token, or it is not valid (RFC 6750 §3.1, RFC 9449 §7.1)."""
+
+    def __init__(self, detail: str, *, headers: Mapping[str, str] | None = None, fault: CertificateFault = "") -> None:
+        """`fault`: what is wrong with the client certificate, where it stands for a token."""
+        super().__init__(detail, headers=headers)
+        self.fault = fault
 
 
 class InsufficientScope(HttpRefusal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
@@ -10,10 +11,11 @@ from fastapi import APIRouter, Depends, Request
 from typing_extensions import override
 
 from api.http.limiting import RateLimits
-from api.http.wire import Scope, visit_of
+from api.http.wire import Scope, header, visit_of
 from api.node.node import Node
 from api.tokens import monitors
 from api.tokens.bearer import Caller, TokenGuard
+from api.tokens.certified import CertifiedCallers
 from api.tokens.monitors import Monitors
 
 
@@ -29,6 +31,8 @@ class Access:
     key_headers: tuple[str, ...] = ()
     """For `token`: the headers in which a standard's own clients bring it, which send no `Authorization`; the first that says
     anything counts."""
+    certificate_option: str = ""
+    """For `token`: the option by which a holder decides that, in place of a token, the client certificate alone will do."""
 
     @override
     def __str__(self) -> str:
@@ -54,9 +58,19 @@ class Doorkeeper:
     """Enforces `Access` for fast routes and framework routes alike."""
 
     def __init__(
-        self, guard: TokenGuard, limits: RateLimits, *, metrics_open: bool, monitors: Monitors | None = None
+        self,
+        guard: TokenGuard,
+        limits: RateLimits,
+        *,
+        metrics_open: bool,
+        monitors: Monitors | None = None,
+        certified: CertifiedCallers | None = None,
+        option: Callable[[str, str], str] = lambda _holder, _name: "",
     ) -> None:
+        """`option`: what a holder has decided, by the option's name."""
         self._guard = guard
+        self._certified = certified
+        self._option = option
         self._monitors = monitors or Monitors({})
         self._limits = limits
         self._open = {METRICS} if metrics_open else set()
@@ -73,10 +87,24 @@ class Doorkeeper:
                 self._limits.token(_network_address(scope))
                 return None
             case _:
-                known = self._monitors.caller(scope) if access == LEAVES else None
-                caller = known or await self._guard.caller(scope, access.scope, access.key_headers)
+                caller = await self._known(access, scope)
                 self._limits.read(caller.id)
                 return caller
+
+    async def _known(self, access: Access, scope: Scope) -> Caller:
+        known = self._monitors.caller(scope) if access == LEAVES else None
+        if known is not None:
+            return known
+        if self._certified is not None and self._is_certificate_enough(access, scope):
+            return await asyncio.to_thread(self._certified.caller, scope, access.scope)
+        return await self._guard.caller(scope, access.scope, access.key_headers)
+
+    def _is_certificate_enough(self, access: Access, scope: Scope) -> bool:
+        """Never beside a token: who brings one is judged by it."""
+        if not access.certificate_option or header(scope, b"authorization") is not None:
+            return False
+        holder = scope.get("path_params", {}).get("holder", "")
+        return self._option(holder, access.certificate_option) == "certificate"
 
 
 def _network_address(scope: Scope) -> str:

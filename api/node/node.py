@@ -164,6 +164,10 @@ class Node:
         except BadToken as error:
             raise InvalidClient(str(error)) from None
 
+    def option_of(self, holder: str, name: str) -> str:
+        """What a holder has decided about a standard; empty where it has not."""
+        return "" if self.office is None else self.office.gateway.options(holder).options.get(name, "")
+
     def tell_nonce(self, scope: Scope) -> None:
         """Whatever is answered, the caller's next proof has a nonce (RFC 9449 §8.2). Raises Unavailable."""
         if self.nonces is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -22,6 +23,8 @@ router = APIRouter()
 EVENTS_READ: Final = token("events:read")
 EVENTS_MANAGE: Final = token("events:manage")
 PAGE: Final = 200
+BEFORE: Final = re.compile(r"[0-9]{1,15}\.[A-Za-z0-9_-]{22}")
+"""How a page of attempts names the last one before it: time and event id."""
 State = Literal["pending", "escalated", "acknowledged", "expired"]
 _NO_STORE: Final = (("cache-control", "no-store"),)
 
@@ -74,6 +77,33 @@ class DeliveryReply(Struct, frozen=True):
     """What the last attempt met: a code."""
 
 
+class DeliveryAttemptReply(Struct, frozen=True):
+    """One token, sent to the endpoint once. Nothing of what was in it."""
+
+    event_id: str
+    """The token's `jti`."""
+    at: int
+    """When it was sent (ms)."""
+    kind: str
+    """The act that it told of; `trial` for a test of the endpoint."""
+    index: int | None
+    """The entry it was about; null for a trial."""
+    attempt: int
+    """The how-manieth try of this event."""
+    status: int | None
+    """Of the endpoint's answer (HTTP); null when none came."""
+    error: str | None
+    """What it met: a code, as in `last_error`; null if it was acknowledged."""
+    milliseconds: int
+    """How long it took."""
+
+
+class DeliveryAttemptsReply(Struct, frozen=True):
+    """A page of attempts."""
+
+    attempts: list[DeliveryAttemptReply]
+
+
 class DeliveriesReply(Struct, frozen=True):
     """A page of deliveries."""
 
@@ -113,7 +143,7 @@ async def put_endpoint(participant: str, request: Request, node: NodeHere, calle
 )
 async def post_endpoint_test(participant: str, node: NodeHere, caller: CallerHere) -> Response:
     """For the participant itself and for the operator: one token about nothing, signed and sent as all others are, also where
-    the endpoint is switched off. It is not repeated."""
+    the endpoint is switched off. It is not repeated, and noted among the attempts."""
     if caller.id not in (OPERATOR, participant):
         raise NotFound(f"there is no participant {participant!r} for this client", member="participant")
     ended = await node.endpoints.test(participant)
@@ -148,6 +178,52 @@ def get_deliveries(
         link = f'</events/deliveries?after={found[-1].index}&limit={limit}{only}>; rel="next"'
         headers = (("link", link), *_NO_STORE)
     page = DeliveriesReply([_delivery_reply(one) for one in found])
+    return Reply(200, msgspec.json.encode(page), headers=headers).response()
+
+
+@serve(
+    router,
+    "GET",
+    "/events/attempts",
+    access=EVENTS_READ,
+    tag="events",
+    summary="What was sent to one's endpoint, and what came back",
+    answers={200: answer("A page, newest first; the header `Link` leads to the next", schema="DeliveryAttempts")},
+    problems=("bad-request",),
+)
+def get_attempts(
+    node: NodeHere,
+    caller: CallerHere,
+    before: Annotated[
+        str | None,
+        Query(pattern=f"^{BEFORE.pattern}$", description="Continue before this one, from the `next` link"),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE, description="Attempts of a page")] = 50,
+) -> Response:
+    """Of the caller's own endpoint, in the last seven days: deliveries and tests. What was fetched is not among them."""
+    known = None
+    if before is not None:
+        at, _, event_id = before.partition(".")
+        known = int(at), event_id
+    found = node.events.queries.attempts_of(caller.id, limit, known)
+    headers: tuple[tuple[str, str], ...] = _NO_STORE
+    if len(found) == limit:
+        link = f'</events/attempts?before={found[-1].at}.{found[-1].event_id}&limit={limit}>; rel="next"'
+        headers = (("link", link), *_NO_STORE)
+    attempts = [
+        DeliveryAttemptReply(
+            one.event_id,
+            one.at,
+            one.kind,
+            one.index,
+            one.number,
+            one.status,
+            one.error,
+            one.milliseconds,
+        )
+        for one in found
+    ]
+    page = DeliveryAttemptsReply(attempts)
     return Reply(200, msgspec.json.encode(page), headers=headers).response()
 
 

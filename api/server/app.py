@@ -60,6 +60,7 @@ from api.sets.committing import ShardFigures
 from api.standards.dialects import Dialect, dialect_for
 from api.standards.receipts.routes import router as receipts_for_people
 from api.standards.served import STANDARDS
+from api.tokens.certified import CertifiedCallers
 from api.tokens.monitors import read_monitors
 from api.web import mount
 from api.web.handover import Handover
@@ -142,7 +143,12 @@ def create_framework(node: Node) -> FastAPI:
         tokens_per_minute=settings.token_requests_per_minute, reads_per_minute=settings.reads_per_minute
     )
     app.state.doorkeeper = Doorkeeper(
-        node.guard, limits, metrics_open=settings.metrics_open, monitors=read_monitors(settings.monitors_file)
+        node.guard,
+        limits,
+        metrics_open=settings.metrics_open,
+        monitors=read_monitors(settings.monitors_file),
+        certified=CertifiedCallers(node.certificates, node.ledger.registry_now),
+        option=node.option_of,
     )
     for router in ROUTERS:
         app.include_router(router)

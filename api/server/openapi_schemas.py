@@ -14,7 +14,7 @@ from api.routes.alerts import AlertsReply
 from api.routes.bundles import Opening
 from api.routes.consents import ConsentReply, ConsentsReply, HistoryReply
 from api.routes.delegations import Delegating, DelegationsReply, SignedActsReply
-from api.routes.events import DeliveriesReply, EndpointReply, EndpointTestReply, NewEndpoint
+from api.routes.events import DeliveriesReply, DeliveryAttemptsReply, EndpointReply, EndpointTestReply, NewEndpoint
 from api.routes.histories import AttestedHistoriesReply, BeginningsQuestion, BeginningsReply
 from api.routes.participants import ChangeReply, NewKey, NewParticipant, ParticipantReply, ParticipantsReply, Why
 from api.routes.partners import AttestationsReply, MapsReply, TariffsReply
@@ -42,6 +42,8 @@ _RENAMED: Final = {
     "EndpointTestReply": "TrialDelivery",
     "DeliveryReply": "Delivery",
     "DeliveriesReply": "Deliveries",
+    "DeliveryAttemptReply": "DeliveryAttempt",
+    "DeliveryAttemptsReply": "DeliveryAttempts",
     "ExplanationReply": "Explanation",
     "ReasonReply": "ExplainedReason",
     # Generators of Go call the constructor of a Key NewKey.
@@ -224,6 +226,7 @@ def schemas() -> dict[str, Any]:
         NewEndpoint,
         Completeness,
         DeliveriesReply,
+        DeliveryAttemptsReply,
         FindingsReply,
         FreezesReply,
         AssessmentsReply,

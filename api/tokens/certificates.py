@@ -7,27 +7,22 @@ scheme wants that, the proxy checks who issued the certificate.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import unquote
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from api.http.wire import Scope, header
 from api.tokens.jwt import BadToken
-from ledger.canonical import b64u
-from ledger.participants import Registry
+from ledger.entries.certificates import read_client_certificate
+from ledger.errors import BadEncoding
+from ledger.participants import Key, Registry
 
 SECRET_HEADER: Final = "Proxy-Secret"  # noqa: S105  (the name of a header)
 """Shows that a header with a certificate comes from the proxy."""
-LIMIT: Final = 16 * 1024
+
+
+class OutOfDates(BadToken):
+    """A certificate that is not good yet, or no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +36,14 @@ class Certificate:
     domains: tuple[str, ...] = ()
     """DNS names of its subject; its common name where it has no such names. Who vouches for them, the proxy knows."""
 
+    def key_in(self, registry: Registry) -> Key | None:
+        """The client key in the log that it is of, revoked or not: one key has one owner."""
+        return next((key for key in registry.keys.values() if key.use == "client" and dict(key.jwk) == self.jwk), None)
+
     def key_of(self, participant: str, registry: Registry) -> str | None:
         """The participant's client key in the log, not revoked, that it is of: its id."""
-        return next(
-            (
-                key.kid
-                for key in registry.keys.values()
-                if key.participant == participant
-                and key.use == "client"
-                and key.revoked_at is None
-                and dict(key.jwk) == self.jwk
-            ),
-            None,
-        )
+        key = self.key_in(registry)
+        return key.kid if key is not None and key.participant == participant and key.revoked_at is None else None
 
 
 class CertificateHeader:
@@ -76,49 +66,11 @@ class CertificateHeader:
 
 
 def read_certificate(value: str, now: float) -> Certificate:
-    """A certificate as proxies write it, at `now` (seconds). Raises BadToken.
-
-    Percent-encoded PEM (nginx `$ssl_client_escaped_cert`), a byte sequence `:base64:` of the DER bytes (RFC 9440), or Envoy's
-    `x-forwarded-client-cert` with its member `Cert`.
-    """
-    if len(value) > LIMIT:
-        raise BadToken("the client certificate is too long")
+    """A certificate as proxies write it, at `now` (seconds). Raises BadToken, OutOfDates among them."""
     try:
-        if value.startswith(":") and value.endswith(":") and len(value) > 2:
-            read = x509.load_der_x509_certificate(base64.b64decode(value[1:-1], validate=True))
-        else:
-            if not value.startswith("-----BEGIN"):
-                [value] = [part[5:].strip('"') for part in value.split(";") if part.lower().startswith("cert=")]
-            read = x509.load_pem_x509_certificate(unquote(value).encode("ascii"))
-        jwk, domains = _jwk(read), _domains(read)
-    except (ValueError, binascii.Error, UnsupportedAlgorithm):
-        raise BadToken("the proxy does not tell one certificate") from None
-    at = datetime.fromtimestamp(now, UTC)
-    if not read.not_valid_before_utc <= at <= read.not_valid_after_utc:
-        raise BadToken("the client certificate is not within its dates")
-    return Certificate(b64u(read.fingerprint(SHA256())), jwk, domains)
-
-
-def _domains(read: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return tuple(names.get_values_for_type(x509.DNSName))
-    except x509.ExtensionNotFound:
-        return tuple(str(name.value) for name in read.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
-
-
-def _jwk(read: x509.Certificate) -> dict[str, str]:
-    key = read.public_key()
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return {"crv": "Ed25519", "kty": "OKP", "x": b64u(key.public_bytes_raw())}
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        point = key.public_numbers()
-        return {"crv": "P-256", "kty": "EC", "x": b64u(point.x.to_bytes(32)), "y": b64u(point.y.to_bytes(32))}
-    if isinstance(key, rsa.RSAPublicKey):
-        numbers = key.public_numbers()
-        return {"e": _number(numbers.e), "kty": "RSA", "n": _number(numbers.n)}
-    return {}
-
-
-def _number(value: int) -> str:
-    return b64u(value.to_bytes((value.bit_length() + 7) // 8))
+        read = read_client_certificate(value)
+    except BadEncoding as error:
+        raise BadToken(error.detail) from None
+    if not read.is_current(now):
+        raise OutOfDates("the client certificate is not within its dates")
+    return Certificate(read.x5t, read.jwk, read.domains)

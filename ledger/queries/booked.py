@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.orders import ReportDefined
+from ledger.reporting.awaited import AWAITED, OF_A_MOMENT
 from ledger.reporting.periods import ReportPeriod
 from ledger.reporting.tally import Dimensions, ReportTally
 from ledger.storage.counted import CountBook
@@ -24,13 +25,18 @@ _PLAIN: Final[Mapping[What, tuple[str, ...]]] = {
 def count_from_book(book: CountBook, says: ReportDefined, period: ReportPeriod) -> tuple[ReportTally, int]:
     """The counts of a period, and how many entries that count nobody can read any more. Within a view of the book."""
     tally, first, end = ReportTally(says), period.first * 1000, period.end * 1000
-    unread = book.unread(0 if "consents_active" in says.measures else first, end)
+    measures = frozenset(says.measures)
+    unread = book.unread(first if measures.isdisjoint(OF_A_MOMENT) else 0, end)
     for one in book.counted(first, end):
         unread += _count(tally, one, says)
     if "consents_active" in says.measures:
         for standing in book.standing(end):
             if standing.status == "ACTIVE":
                 tally.count("consents_active", standing.dims, standing.times)
+    if not measures.isdisjoint(AWAITED):
+        for waiting in book.awaited(end):
+            tally.count("unacknowledged", waiting.dims, waiting.times)
+            tally.count("unacknowledged_late", waiting.dims, waiting.late)
     return tally, unread
 
 

@@ -31,6 +31,7 @@ from ledger.merkle.hashing import leaf_hash
 from ledger.policy.decision import ONCE_SECONDS
 from ledger.policy.moment import Item
 from ledger.queries.released import Allowance, Release, allowance_of, given_under, release_in
+from ledger.reporting.awaited import is_awaited
 from ledger.storage.counted import BOOK_NAME, CountBook, open_book
 from ledger.storage.counted_facts import ChainState, CountedVersion, Details, Dims, Fact, ReleaseFact, What
 from ledger.storage.log import LogStore
@@ -297,7 +298,9 @@ class _Page:
             by_customer = (
                 isinstance(says, ConsentStep) and says.act == "consent.revoke" and says.by in ("customer", "guardian")
             )
-            self._ended(idx, time, chain, state, What.WITHDRAWN if by_customer else What.ENDED)
+            [recipient] = self._book.dims_of(state.terms.dims)["recipient"]
+            awaited = is_awaited(says, recipient, outcome.ruleset)
+            self._ended(idx, time, chain, state, What.WITHDRAWN if by_customer else What.ENDED, awaited=awaited)
         self._put(chain, idx, time, state)
 
     def _active(self, idx: int, time: int, chain: int, state: ChainState) -> None:
@@ -305,9 +308,9 @@ class _Page:
             state.authorised = True
             self._fact(idx, time, What.AUTHORISED, chain=chain, dims=state.terms.dims)
 
-    def _ended(self, idx: int, time: int, chain: int, state: ChainState, what: What) -> None:
+    def _ended(self, idx: int, time: int, chain: int, state: ChainState, what: What, *, awaited: bool = False) -> None:
         state.ended_at, state.ended_time, state.acknowledged = idx, time, False
-        self._fact(idx, time, what, chain=chain, dims=state.terms.dims)
+        self._fact(idx, time, what, chain=chain, dims=state.terms.dims, number=int(awaited))
 
     def _acknowledged(self, idx: int, time: int, chain: int, state: ChainState, evidence: Evidence) -> None:
         says = recorded_payload(evidence)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from ledger.consent.state import Consent
 from ledger.entries.acts import ConsentRequest
@@ -19,11 +19,18 @@ from ledger.entries.statement import payload_of
 from ledger.queries.alerts import AlertNotice, AlertQueue
 from ledger.queries.tree import visible_size
 from ledger.storage.asking import CONSENTS, select_in
-from ledger.storage.events import OPEN, DeliveryState
+from ledger.storage.events import OPEN, Attempt, DeliveryState
 from ledger.storage.horizon import confirmed_size
 from ledger.storage.log import LogStore
 from ledger.storage.standing import open_entry, standing_consents
-from ledger.storage.tables import consents, entries, event_cursor, event_deliveries, event_endpoints
+from ledger.storage.tables import (
+    consents,
+    entries,
+    event_attempts,
+    event_cursor,
+    event_deliveries,
+    event_endpoints,
+)
 from ledger.vault.keystore import KeyStore
 
 TOLD_ACTS: Final = frozenset(
@@ -213,6 +220,18 @@ class EventQueries:
             query = select(event_deliveries).where(*mine).order_by(event_deliveries.c.idx.desc())
             found += self._deliveries(query.limit(min(limit, PAGE_LIMIT)))
         return sorted(found, key=lambda one: one.index, reverse=True)[:limit]
+
+    def attempts_of(self, participant: str, limit: int, before: tuple[int, str] | None = None) -> list[Attempt]:
+        """What was sent to a participant's endpoint, the newest first; `before`: time (ms) and event id of the last one that is
+        known."""
+        rows = event_attempts.c
+        query = select(event_attempts).where(rows.participant == participant)
+        if before is not None:
+            at, event_id = before
+            query = query.where(or_(rows.at < at, and_(rows.at == at, rows.event_id < event_id)))
+        query = query.order_by(rows.at.desc(), rows.event_id.desc()).limit(min(limit, PAGE_LIMIT))
+        with self._store.read() as connection:
+            return [Attempt(*row) for row in connection.execute(query)]
 
     def deliveries_about(self, index: int) -> list[Delivery]:
         """Who was to be told of one entry."""

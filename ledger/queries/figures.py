@@ -12,7 +12,8 @@ from msgspec import UNSET, Struct
 from ledger.entries.scope import Scope
 from ledger.queries.counting import Counting, Read
 from ledger.queries.remit import Remit
-from ledger.storage.counted_facts import Booked, Counted, Details, Dims, What
+from ledger.reporting.awaited import LATE_MS
+from ledger.storage.counted_facts import AwaitedEnd, Booked, Counted, Details, Dims, What
 
 Side = Literal["holder", "recipient"]
 COLUMNS: Final = (
@@ -29,12 +30,13 @@ COLUMNS: Final = (
     "acknowledge_seconds_median",
     "acknowledge_seconds_max",
     "unacknowledged",
+    "unacknowledged_late",
     "findings",
     "complaints",
     "alerts",
 )
 """What a row counts. Names are those of docs/spec/reports.md; `accesses_foreign` are tries on consents that are unknown or not
-the signer's, `unacknowledged` withdrawals of the period that no recipient has acknowledged by now."""
+the signer's."""
 REFUSALS: Final = (What.REFUSED, What.FOREIGN)
 ACCESSES: Final = (What.ALLOWED, What.UNATTENDED, *REFUSALS)
 
@@ -49,7 +51,7 @@ class PartyFigures:
     """Why accesses were refused; one refusal may have several reasons."""
     delays: list[int] = field(default_factory=list)
     oldest: int = 0
-    """Time (ms) of the oldest withdrawal that nobody has acknowledged; 0 = there is none."""
+    """Time (ms) of the oldest end that is still to be acknowledged; 0 = there is none."""
 
     @property
     def accesses(self) -> int:
@@ -106,8 +108,11 @@ class FigureQueries:
         """Bring the book to the end of the log, or as far as these seconds allow. Raises Corrupt, Unavailable."""
         return self._counting.catch_up(seconds=seconds)
 
-    def table(self, by: Side, first: int, end: int) -> dict[str, PartyFigures]:
-        """Figures by participant, of entries with first ≤ time < end (ms); those refused most often come first."""
+    def table(self, by: Side, first: int, end: int, *, now: int) -> dict[str, PartyFigures]:
+        """Figures by participant, of entries with first ≤ time < end (ms); those refused most often come first.
+
+        What waits to be acknowledged is counted at the end, or `now` (ms) if that comes first.
+        """
         rows: dict[str, PartyFigures] = {}
 
         def of(dims: Dims) -> Iterable[PartyFigures]:
@@ -123,10 +128,11 @@ class FigureQueries:
                 if standing.status == "ACTIVE":
                     for figures in of(standing.dims):
                         figures.counts["consents_active"] += standing.times
-            for dims, times, oldest in self._book.unanswered(first, end):
-                for figures in of(dims):
-                    figures.counts["unacknowledged"] += times
-                    figures.oldest = min(figures.oldest or oldest, oldest)
+            for waiting in self._book.awaited(min(end, now + 1)):
+                for figures in of(waiting.dims):
+                    figures.counts["unacknowledged"] += waiting.times
+                    figures.counts["unacknowledged_late"] += waiting.late
+                    figures.oldest = min(figures.oldest or waiting.oldest, waiting.oldest)
         return dict(sorted(rows.items(), key=lambda row: (-row[1].refused, -row[1].accesses, row[0])))
 
     def reach(self, scope: Scope, now: int, since: int) -> ScopeReach:
@@ -189,6 +195,18 @@ class FigureQueries:
 
         with self._book.view():
             return self._book.entries(first, end, REFUSALS, fits, after=after, limit=limit)
+
+    def awaited(
+        self, end: int, *, side: Side, participant: str, only_late: bool = False, after: int = -1, limit: int = 100
+    ) -> list[AwaitedEnd]:
+        """The ends of a participant's consents that waited to be acknowledged at `end` (ms), the oldest first."""
+
+        def fits(dims: Dims) -> bool:
+            return participant in dims.get(side, ()) and self._remit.covers(dims)
+
+        with self._book.view():
+            until = end - LATE_MS if only_late else end
+            return self._book.awaited_ends(end, fits, until=until, after=after, limit=limit)
 
 
 def _count(figures: PartyFigures, one: Counted) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from hashlib import sha256
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
@@ -13,16 +14,15 @@ from sqlalchemy import Connection, select
 
 from ledger.canonical import b64u, unb64u
 from ledger.consent.state import LIVE, Consent, Status
-from ledger.documents import document_of
 from ledger.entries.acts import ConsentAcknowledge, ConsentStep, SubjectFeedback
-from ledger.entries.evidence import AccessOutcome, Evidence, decode_evidence
+from ledger.entries.evidence import AccessOutcome, ConsentOutcome, Evidence, decode_evidence
 from ledger.entries.leaf import CommitmentLeaf, Kind, OperatorLeaf, consent_chain, open_commitment, parse_leaf
-from ledger.errors import Conflict, Corrupt
-from ledger.orders import ReportDefined, ReportIssued, ScoreWeights
-from ledger.participants import Registry
+from ledger.errors import Corrupt
+from ledger.orders import ReportDefined, ScoreWeights
 from ledger.queries.booked import count_from_book
 from ledger.queries.counting import Counting, dims_of
 from ledger.queries.scored import Scored
+from ledger.reporting.awaited import AWAITED, LATE_MS, OF_A_MOMENT, is_awaited
 from ledger.reporting.periods import Defined, ReportPeriod, period_of
 from ledger.reporting.tally import Dimensions, ReportCSV, ReportTally, ScoreInputs, check_countable
 from ledger.storage.counted_facts import Dims
@@ -36,6 +36,7 @@ from ledger.storage.tables import entries, reconciliation_findings
 from ledger.vault.keystore import KeyStore
 
 PAGE: Final = 500
+_END: Final = Struct(">QQ??")
 _FOREIGN: Final = frozenset({"CONSENT_UNKNOWN", "CONSENT_NOT_YOURS"})
 _EVIDENT: Final = frozenset({Kind.CONSENT.value, Kind.SUBJECT.value})
 """Kinds of entries that a report may count."""
@@ -114,52 +115,23 @@ def definition_of(document: Mapping[str, Any]) -> ReportDefined:
     )
 
 
-class ReportIssue:
-    """Records a report, unless entries of its period came after it was counted (ledger.planning.commands.Composer)."""
+class _End(NamedTuple):
+    """The entry that ended a consent, and its time (ms)."""
 
-    def __init__(self, prepared: PreparedReport, *, once: bool = False) -> None:
-        """`once`: not for a period that was issued already."""
-        self._prepared = prepared
-        self._once = once
+    at: int
+    time: int
+    acknowledged: bool
+    awaited: bool
+    """Whether the recipient is to acknowledge it."""
 
-    def compose(
-        self,
-        connection: Connection,
-        registry: Registry,  # noqa: ARG002  (what a composer is given)
-        size: int,
-        time: int,
-    ) -> list[Mapping[str, Any]]:
-        """The document at index `size`. Raises Conflict when the period is not over, or grew meanwhile."""
-        period, csv = self._prepared.period, self._prepared.csv
-        if time // 1000 < period.end:
-            raise Conflict("the period is not over: a report is issued after its end")
-        report = self._prepared.says.report
-        if self._once and any(
-            (says["type"], says["report"], says.get("from")) == ("report.issued", report, period.first)
-            for _, _, says in reports_on_record(connection)
-        ):
-            raise Conflict("another node has just issued the report of this period")
-        row = connection.execute(select(entries.c.leaf).where(entries.c.idx == self._prepared.read_to)).one_or_none()
-        if row is not None and parse_leaf(row.leaf).time < period.end * 1000:
-            raise Conflict("entries of this period came while it was counted: issue the report again")
-        if self._prepared.waiting:
-            news = select(entries.c.chain).where(entries.c.idx >= self._prepared.looked_to)
-            if not self._prepared.waiting.isdisjoint(connection.execute(news).scalars()):
-                raise Conflict("an end may have been acknowledged while it was counted: issue the report again")
-        return [
-            document_of(
-                ReportIssued,
-                report=self._prepared.says.report,
-                from_=period.first,
-                to=period.end,
-                to_index=size - 1,
-                rows=csv.rows,
-                csv_hash=self._prepared.csv_hash,
-            )
-        ]
+    def written(self) -> bytes:
+        """For the disk."""
+        return _END.pack(*self)
 
-    def recorded(self, connection: Connection, index: int) -> None:
-        """Nothing is kept beside the log."""
+    @classmethod
+    def read(cls, stored: bytes) -> _End:
+        """From there."""
+        return cls(*_END.unpack(stored))
 
 
 class _Count:
@@ -172,7 +144,7 @@ class _Count:
         self._keystore = keystore
         self._replay = Replay(spill)
         self._ends = spill.table("ends", sealed=False)
-        """By chain: index and time of the entry that ended a consent, and whether the end was acknowledged."""
+        """By chain: the entry that ended a consent."""
         self._active = spill.table("active", sealed=False)
         self._measures = frozenset(says.measures)
         self._from, self._to = period.first * 1000, period.end * 1000
@@ -204,14 +176,23 @@ class _Count:
                     self._entry(index, leaf, decode_evidence(body))
             except (Unfit, Unjudged) as error:
                 raise Corrupt(f"entry {index}: {error}; run «consent-ledger check»") from None
+        self._of_the_moment()
+        if self._scored is not None:
+            self._scored.close()
+        return next_index
+
+    def _of_the_moment(self) -> None:
         if "consents_active" in self._measures:
             removed = self._replay.registry.removed
             for _, moved in self._replay.consents():
                 if moved is not None and moved.consent.status_at(self._to, removed) is Status.ACTIVE:
                     self.tally.count("consents_active", dimensions(moved.consent))
-        if self._scored is not None:
-            self._scored.close()
-        return next_index
+        for chain, stored in () if self._measures.isdisjoint(AWAITED) else self._ends.items():
+            end, moved = _End.read(stored), self._replay.consent(chain)
+            if end.awaited and not end.acknowledged and moved is not None:
+                self.tally.count("unacknowledged", dimensions(moved.consent))
+                if end.time <= self._to - LATE_MS:
+                    self.tally.count("unacknowledged_late", dimensions(moved.consent))
 
     @property
     def waiting(self) -> frozenset[bytes]:
@@ -245,7 +226,7 @@ class _Count:
             after = page[-1].idx
 
     def _pass_over(self, leaf: CommitmentLeaf) -> None:
-        if leaf.kind in _EVIDENT and (leaf.time >= self._from or "consents_active" in self._measures):
+        if leaf.kind in _EVIDENT and (leaf.time >= self._from or not self._measures.isdisjoint(OF_A_MOMENT)):
             self.unread += 1
 
     # -- documents --------------------------------------------------------------------------------------------------
@@ -328,12 +309,14 @@ class _Count:
             if counts:
                 self.tally.count("consents_authorised", of)
         if now.status not in LIVE and was is not None and was.status in LIVE:
-            self._ends.put(chain, index.to_bytes(8, "big") + time.to_bytes(8, "big"))
+            says, outcome = recorded_payload(evidence) if evidence.statements else None, evidence.outcome
+            ruleset = outcome.ruleset if isinstance(outcome, ConsentOutcome) else 0
+            awaited = is_awaited(says, now.terms.recipient, ruleset)
+            self._ends.put(chain, _End(index, time, acknowledged=False, awaited=awaited).written())
             if counts:
                 self.tally.count("consents_ended", of)
                 if self._scored is not None:
                     self._scored.ended(index, time, chain, of)
-                says = recorded_payload(evidence) if evidence.statements else None
                 if (
                     isinstance(says, ConsentStep)
                     and says.act == "consent.revoke"
@@ -359,14 +342,15 @@ class _Count:
             self.tally.count("accesses_after_withdrawal", of)
 
     def _acknowledged(self, time: int, chain: bytes, consent: Consent, evidence: Evidence, *, counts: bool) -> None:
-        says, end = recorded_payload(evidence), self._ends.get(chain)
-        if not isinstance(says, ConsentAcknowledge) or end is None or says.basis != int.from_bytes(end[:8], "big"):
+        says, stored = recorded_payload(evidence), self._ends.get(chain)
+        end = None if stored is None else _End.read(stored)
+        if not isinstance(says, ConsentAcknowledge) or end is None or says.basis != end.at:
             return
         if counts:
             self.tally.count("acknowledged", dimensions(consent))
-            if len(end) == 16:
-                self.tally.delay((time - int.from_bytes(end[8:], "big")) // 1000, dimensions(consent))
-        self._ends.put(chain, end[:16] + b"\1")
+            if not end.acknowledged:
+                self.tally.delay((time - end.time) // 1000, dimensions(consent))
+        self._ends.put(chain, end._replace(acknowledged=True).written())
 
     def _complaint(self, chain: bytes, evidence: Evidence) -> None:
         says = recorded_payload(evidence)

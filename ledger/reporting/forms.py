@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from ledger.orders import MEASURES, ReportDefined
+from ledger.reporting.awaited import OF_A_MOMENT
 from ledger.reporting.periods import ReportPeriod
 
 NAMESPACE: Final = "https://consent-ledger.example/xbrl/reports/1"
 """Of our concepts and dimensions; the package holds the schema that defines them."""
-INSTANT: Final = frozenset({"consents_active"})
+INSTANT: Final = OF_A_MOMENT
 """Measures of a moment: the end of the period."""
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """Every file in a package is of this time, so that the same report gives the same bytes."""

@@ -22,7 +22,10 @@ import msgspec
 
 from ledger.engines.sqlite_files import make_file_private
 from ledger.errors import InvalidInput, Unavailable
+from ledger.reporting.awaited import LATE_MS
 from ledger.storage.counted_facts import (
+    AwaitedCount,
+    AwaitedEnd,
     Booked,
     ChainState,
     Counted,
@@ -38,7 +41,7 @@ from ledger.storage.counted_facts import (
 
 BOOK_NAME: Final = "counts.sqlite"
 """Its name in a node's state folder."""
-FORM: Final = 2
+FORM: Final = 3
 """The form of the file; one of another form is made again."""
 BUSY_SECONDS: Final = 60
 _TABLES: Final = """
@@ -50,6 +53,7 @@ CREATE TABLE facts (idx INTEGER NOT NULL, time INTEGER NOT NULL, what INTEGER NO
   about INTEGER NOT NULL, dims INTEGER NOT NULL, details INTEGER NOT NULL, number INTEGER NOT NULL);
 CREATE INDEX facts_time ON facts (time, what);
 CREATE INDEX facts_chain ON facts (chain);
+CREATE INDEX facts_awaited ON facts (time, idx) WHERE number = 1 AND what IN (4, 5);
 CREATE INDEX facts_about ON facts (about) WHERE about > 0;
 CREATE TABLE states (chain INTEGER NOT NULL, idx INTEGER NOT NULL, time INTEGER NOT NULL, status TEXT NOT NULL,
   expires_at INTEGER NOT NULL, once_until INTEGER NOT NULL, dims INTEGER NOT NULL, PRIMARY KEY (chain, idx)) WITHOUT ROWID;
@@ -57,7 +61,12 @@ CREATE TABLE removals (participant TEXT PRIMARY KEY, time INTEGER NOT NULL);
 CREATE TABLE given (id INTEGER PRIMARY KEY, says TEXT NOT NULL UNIQUE);
 CREATE TABLE releases (idx INTEGER PRIMARY KEY, given INTEGER NOT NULL, rows INTEGER NOT NULL)
 """
-
+_TOLD: Final = f"told.chain = ended.chain AND told.what = {What.ACKNOWLEDGED:d} AND told.idx > ended.idx"
+_AWAITED: Final = (
+    f"number = 1 AND what IN ({What.ENDED:d}, {What.WITHDRAWN:d}) AND time < ?"  # noqa: S608  (numbers of ours)
+    f" AND NOT EXISTS (SELECT 1 FROM facts AS told WHERE {_TOLD} AND told.time < ?)"
+)
+"""Of `ended`: ends that nobody has acknowledged at a time, which is given twice."""
 
 _write_state: Final = msgspec.msgpack.Encoder().encode
 _read_state: Final = msgspec.msgpack.Decoder(ChainState).decode
@@ -206,7 +215,7 @@ class CountBook:
         query = "SELECT what, dims, details, number, count(*) FROM facts WHERE time >= ? AND time < ?"
         rows = self._file.execute(f"{query} GROUP BY what, dims, details, number", (first, end)).fetchall()
         return [
-            Counted(What(what), self._dims_of(dims), self._details_of(details), number, count)
+            Counted(What(what), self.dims_of(dims), self._details_of(details), number, count)
             for what, dims, details, number, count in rows
         ]
 
@@ -228,7 +237,7 @@ class CountBook:
         )
         found = []
         for number, status, count in self._file.execute(query, (time, time, time)).fetchall():
-            dims = self._dims_of(number)
+            dims = self.dims_of(number)
             live = status in {"AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED"}
             left = live and not gone.isdisjoint((*dims.get("holder", ()), *dims.get("recipient", ())))
             found.append(StandingCount(dims, "TERMINATED" if left else status, count))
@@ -237,7 +246,7 @@ class CountBook:
     def touched(self, fits: Callable[[Dims], bool], time: int) -> Touched:
         """Consents that are ACTIVE at `time` (ms) and whose dimensions fit, and whose they are."""
         rows = self._file.execute("SELECT id, says FROM dims").fetchall()
-        fitting = {number for number, _ in rows if fits(self._dims_of(number))}
+        fitting = {number for number, _ in rows if fits(self.dims_of(number))}
         gone = {name for (name,) in self._file.execute("SELECT participant FROM removals WHERE time < ?", (time,))}
         query = (
             "SELECT last.dims, chains.subject, count(*) FROM (SELECT chain, dims, status, expires_at, once_until, max(idx)"
@@ -247,7 +256,7 @@ class CountBook:
         )
         consents, customers, holders, recipients = 0, set[int](), set[str](), set[str]()
         for number, subject, times in self._file.execute(query, (time, time, time)):
-            dims = self._dims_of(number) if number in fitting else {}
+            dims = self.dims_of(number) if number in fitting else {}
             parties = {*dims.get("holder", ()), *dims.get("recipient", ())}
             if number in fitting and gone.isdisjoint(parties):
                 consents += times
@@ -263,7 +272,7 @@ class CountBook:
             f" AND what IN ({_numbers(only)}) GROUP BY slot, what, dims ORDER BY slot"
         )
         rows = self._file.execute(query, (first, step, first, end)).fetchall()
-        return [(slot, What(what), self._dims_of(dims), times) for slot, what, dims, times in rows]
+        return [(slot, What(what), self.dims_of(dims), times) for slot, what, dims, times in rows]
 
     def releases(self, first: int, last: int) -> Iterator[ReleaseFact]:
         """Releases with first ≤ index ≤ last, whoever's, in their order."""
@@ -278,15 +287,31 @@ class CountBook:
             found[number] = Given(attended, purpose, tuple(permissions))
         return found
 
-    def unanswered(self, first: int, end: int) -> list[tuple[Dims, int, int]]:
-        """Withdrawals of a period that nobody has acknowledged: (dimensions, how many, time of the oldest)."""
+    def awaited(self, end: int) -> list[AwaitedCount]:
+        """Ends below `end` (ms) that no entry below it acknowledges, alike ones together."""
+        counts = "SELECT dims, count(*), sum(time <= ?), min(time) FROM facts AS ended"
+        query = f"{counts} WHERE {_AWAITED} GROUP BY dims"
+        rows = self._file.execute(query, (end - LATE_MS, end, end)).fetchall()
+        return [AwaitedCount(self.dims_of(dims), times, late, oldest) for dims, times, late, oldest in rows]
+
+    def awaited_ends(
+        self, end: int, fits: Callable[[Dims], bool], *, until: int, after: int = -1, limit: int = 100
+    ) -> list[AwaitedEnd]:
+        """Those of them that fit, with a time of at most `until` (ms) and an index above `after`, the oldest first."""
         query = (
-            "SELECT dims, count(*), min(time) FROM facts AS ended WHERE time >= ? AND time < ? AND what = ? AND NOT EXISTS"
-            " (SELECT 1 FROM facts AS told WHERE told.chain = ended.chain AND told.what = ? AND told.idx > ended.idx)"
-            " GROUP BY dims"
+            f"SELECT idx, time, dims, coalesce((SELECT min(idx) FROM facts AS told WHERE {_TOLD}), -1)"  # noqa: S608  (numbers of ours)
+            " FROM facts AS ended"
+            f" WHERE {_AWAITED} AND time <= ? AND idx > ? ORDER BY time, idx"
         )
-        rows = self._file.execute(query, (first, end, What.WITHDRAWN, What.ACKNOWLEDGED)).fetchall()
-        return [(self._dims_of(dims), times, oldest) for dims, times, oldest in rows]
+        found: list[AwaitedEnd] = []
+        rows = self._file.execute(query, (end, end, until, after))
+        for idx, time, dims, answered in rows:
+            if fits(self.dims_of(dims)):
+                found.append(AwaitedEnd(idx, time, self.dims_of(dims), answered))
+                if len(found) == limit:
+                    break
+        rows.close()
+        return found
 
     def entries(
         self,
@@ -306,7 +331,7 @@ class CountBook:
         found: list[Booked] = []
         rows = self._file.execute(query, (first, end, after))
         for idx, time, what, dims, details in rows:
-            one = Booked(idx, time, What(what), self._dims_of(dims), self._details_of(details))
+            one = Booked(idx, time, What(what), self.dims_of(dims), self._details_of(details))
             if fits(one.dims, one.details):
                 found.append(one)
                 if len(found) == limit:
@@ -335,7 +360,7 @@ class CountBook:
             self._numbers[table, says] = known
         return known
 
-    def _dims_of(self, number: int) -> Dims:
+    def dims_of(self, number: int) -> Dims:
         if number not in self._dims:
             [says] = self._file.execute("SELECT says FROM dims WHERE id = ?", (number,)).fetchone()
             self._dims[number] = {name: tuple(values) for name, values in json.loads(says).items()}

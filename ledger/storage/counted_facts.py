@@ -17,8 +17,9 @@ class What(IntEnum):
     REQUESTED = 2
     AUTHORISED = 3
     ENDED = 4
+    """`number`: 1 if the recipient is to acknowledge it."""
     WITHDRAWN = 5
-    """Ended by the customer or a guardian."""
+    """The same, ended by the customer or a guardian."""
     ALLOWED = 6
     """`number`: 1 if the consent was revoked before."""
     UNATTENDED = 7
@@ -127,6 +128,25 @@ class Booked(NamedTuple):
     what: What
     dims: Dims
     details: Details
+
+
+class AwaitedCount(NamedTuple):
+    """Ends with the same dimensions that wait to be acknowledged at a time: `late` of `times` for more than 72 hours,
+    `oldest` (ms) since when."""
+
+    dims: Dims
+    times: int
+    late: int
+    oldest: int
+
+
+class AwaitedEnd(NamedTuple):
+    """One of them: entry and time (ms) of the end, and the entry that acknowledged it later on, −1 if none has."""
+
+    at: int
+    time: int
+    dims: Dims
+    answered: int
 
 
 class StandingCount(NamedTuple):

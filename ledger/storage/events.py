@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.engines.engine import insert_into, operations_engine
 from ledger.errors import Unavailable
-from ledger.storage.tables import event_cursor, event_deliveries, event_endpoints
+from ledger.storage.tables import event_attempts, event_cursor, event_deliveries, event_endpoints
 
 
 class DeliveryState(StrEnum):
@@ -39,6 +39,26 @@ class NewDelivery:
     index: int
     participant: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One token, sent to a participant's endpoint once, and what came back."""
+
+    participant: str
+    at: int
+    """When it began (ms)."""
+    event_id: str
+    index: int | None
+    """The entry that it told of; None for a trial."""
+    kind: str
+    number: int
+    """The how-manieth try of this event."""
+    status: int | None
+    """Of the answer (HTTP); None when none came."""
+    error: str | None
+    """A code; None if it was acknowledged."""
+    milliseconds: int
 
 
 class EventStore:
@@ -108,13 +128,25 @@ class EventStore:
             )
             return claimed.rowcount == 1
 
-    def acknowledge(self, participant: str, event_ids: Iterable[str], now: int) -> int:
-        """Note that a participant has these events; how many of them were still open. Others' events are left alone."""
-        return self._change(participant, event_ids, state="acknowledged", acknowledged_at=now, last_error=None)
+    def acknowledge(self, participant: str, event_ids: Iterable[str], now: int, attempt: Attempt | None = None) -> int:
+        """Note that a participant has these events; how many of them were still open. Others' events are left alone. `attempt`:
+        what was sent for it, unless the participant fetched them."""
+        values = {"state": "acknowledged", "acknowledged_at": now, "last_error": None}
+        return self._change(participant, event_ids, attempt, **values)
 
-    def fail(self, participant: str, event_id: str, error: str, next_at: int) -> None:
+    def fail(self, attempt: Attempt, next_at: int) -> None:
         """Note why an attempt failed (a code), and when the next one is due."""
-        self._change(participant, [event_id], last_error=error, next_at=next_at)
+        self._change(attempt.participant, [attempt.event_id], attempt, last_error=attempt.error, next_at=next_at)
+
+    def tried(self, attempt: Attempt) -> None:
+        """Note a trial, which belongs to no delivery."""
+        with self._begin() as connection:
+            self._note(connection, attempt)
+
+    def forget_attempts(self, before: int) -> int:
+        """Forget the attempts that began before a time (ms); how many."""
+        with self._begin() as connection:
+            return connection.execute(delete(event_attempts).where(event_attempts.c.at < before)).rowcount
 
     def complain(self, participant: str, event_id: str, error: str) -> None:
         """Note the objection of a participant that polls to an event; it stays open."""
@@ -161,12 +193,28 @@ class EventStore:
         with self._begin() as connection:
             connection.execute(delete(event_endpoints).where(event_endpoints.c.participant == participant))
 
-    def _change(self, participant: str, event_ids: Iterable[str], **values: Any) -> int:
+    def _note(self, connection: Connection, attempt: Attempt) -> None:
+        row = {
+            "participant": attempt.participant,
+            "at": attempt.at,
+            "event_id": attempt.event_id,
+            "idx": attempt.index,
+            "kind": attempt.kind,
+            "attempt": attempt.number,
+            "status": attempt.status,
+            "error": attempt.error,
+            "milliseconds": attempt.milliseconds,
+        }
+        connection.execute(insert_into(self._engine, event_attempts).on_conflict_do_nothing(), row)
+
+    def _change(self, participant: str, event_ids: Iterable[str], attempt: Attempt | None = None, **values: Any) -> int:
         mine = event_deliveries.c.participant == participant, event_deliveries.c.event_id.in_(list(event_ids))
         with self._begin() as connection:
             changed = connection.execute(
                 update(event_deliveries).where(*mine, event_deliveries.c.state.in_(OPEN)).values(**values)
             )
+            if attempt is not None:
+                self._note(connection, attempt)
             return changed.rowcount
 
     @contextmanager

@@ -250,6 +250,22 @@ event_deliveries: Final = Table(
 )
 """Who is to be told of which entry, and whether it has been. Holds no consent id: what is sent is read from the log again."""
 
+event_attempts: Final = Table(
+    "event_attempts",
+    metadata,
+    Column("participant", String(63), primary_key=True),
+    Column("at", _Big, primary_key=True, autoincrement=False),
+    Column("event_id", String(22), primary_key=True),
+    Column("idx", _Big, nullable=True),
+    Column("kind", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("status", SmallInteger, nullable=True),
+    Column("error", String(64), nullable=True),
+    Column("milliseconds", Integer, nullable=False),
+    Index("event_attempts_at", "at"),
+)
+"""What was sent to a participant's endpoint, and what came back, for a week; `idx`: null for a trial. No bodies, no persons."""
+
 standard_notes: Final = Table(
     "standard_notes",
     metadata,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import tracemalloc
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from api.cli.histories import SHOWN, read_rows
 from api.cli.main import app
 from api.client import Pseudonyms
 from api.histories import bringing
+from api.histories.reading import open_source
 from api.histories.rows import RefusedRow, SourceFile, files_below, hash_of
 from api.histories.tables import rows_of_tables
 from api.histories.workbook import SheetTree, Workbook
@@ -173,6 +176,24 @@ def test_rows_that_cannot_be_attested_stop_all_or_are_left_out_and_counted(
     assert size_of(service) == before
     told = said(*attesting(source, own, "partly", "--leave-out"))
     assert (told["rows"], told["left_out"]) == (3, 2)
+
+
+def test_a_table_whose_every_row_is_refused_takes_no_more_memory_than_one_of_few(
+    service: Service, own: Path, tmp_path: Path
+) -> None:
+    source = table(tmp_path / "register.csv", *(f"hal,access,never,Old App {each},,,," for each in range(20_000)))
+    book = Workbook.create(tmp_path / "book")
+    tracemalloc.start()
+    try:
+        refused = read_rows(open_source(source, None), book, Pseudonyms(SECRET))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        book.close(remove=True)
+    assert (refused.count, len(refused.shown)) == (20_000, SHOWN)
+    assert peak < 2**20
+    stopped = run(*attesting(source, own, "never", "--leave-out"), ends=1)
+    assert stopped.output.count("register.csv, line ") == SHOWN
 
 
 def test_rows_after_the_beginning_of_a_customers_own_record_are_found_before_anything_is_signed(

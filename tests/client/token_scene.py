@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import httpx2
 
 from api.client import Directory, LedgerClient, Pseudonyms, VerifiedReceipt
-from api.guard import ConsentGuard, IntrospectedTokens, LedgerTokens, TokenBook, TokenWay
+from api.guard import CertifiedRecipients, ConsentGuard, IntrospectedTokens, LedgerTokens, TokenBook, TokenWay
 from tests.api.service import assertion, dpop_proof
 from tests.client.bank import Book, bank_application
 from tests.client.service import Service, active_consent
@@ -98,6 +98,7 @@ def play(
     own: bool = False,
     certificate: str | None = None,
     key_header: str | None = None,
+    certified: bool = False,
     **terms: Any,
 ) -> None:
     async def run() -> None:
@@ -108,10 +109,10 @@ def play(
                 "https://as.bank.example/introspect", "bank", "secret", transport=httpx2.MockTransport(issued)
             )
             tokens: TokenBook = server if own else LedgerTokens(bank)
-            way = TokenWay(tokens, BANK, certificate=certificate, key_header=key_header, fresh=0)
-            guard = ConsentGuard(
-                bank, Directory(bank), Book({consent_id: {account: "account-1"}}), clock=clock, tokens=way
-            )
+            directory = Directory(bank, monotonic=lambda: clock.now() / 1000)
+            shown = CertifiedRecipients(directory, certificate or "") if certified else None
+            way = TokenWay(tokens, BANK, certificate=certificate, key_header=key_header, certified=shown, fresh=0)
+            guard = ConsentGuard(bank, directory, Book({consent_id: {account: "account-1"}}), clock=clock, tokens=way)
             transport = httpx2.ASGITransport(bank_application(guard))
             async with httpx2.AsyncClient(transport=transport, base_url=BANK) as http:
                 await story(Scene(bank, app, http, consent_id, account, clock, service, issued))

@@ -264,6 +264,28 @@ def test_an_endpoint_is_tried_with_a_signed_token_about_nothing(service: Service
     assert service.node.ledger.tree.size() == size
     assert as_app.request("GET", "/events/deliveries").json() == {"deliveries": []}, "a test is no delivery"
 
+    noted = as_app.request("GET", "/events/attempts").json()["attempts"]
+    assert [(one["status"], one["error"]) for one in noted] == [(503, "http-503"), (202, None)]
+    members = {"event_id", "at", "kind", "index", "attempt", "status", "error", "milliseconds"}
+    assert all(one.keys() == members and (one["kind"], one["index"]) == ("trial", None) for one in noted)
+    assert noted[1]["event_id"] == said["event_id"]
+    as_bank = service.as_(service.world.holder())
+    assert as_bank.request("GET", "/events/attempts").json() == {"attempts": []}, "nobody else's"
+
+
+def test_attempts_come_in_pages_from_the_newest_on(service: Service, receiver: Receiver) -> None:
+    as_app = service.as_(service.world.recipient())
+    as_app.request("PUT", "/participants/tpp-1/endpoint", json={"url": receiver.url})
+    tried = [as_app.request("POST", "/participants/tpp-1/endpoint/test").json()["event_id"] for _ in range(3)]
+    path, seen = "/events/attempts?limit=2", list[str]()
+    while path:
+        answer = as_app.request("GET", path)
+        seen += [one["event_id"] for one in answer.json()["attempts"]]
+        path = answer.headers.get("link", "<>").partition("<")[2].partition(">")[0]
+    assert seen == tried[::-1]
+    for wrong in ("before=now", "before=5", "limit=0"):
+        assert as_app.request("GET", f"/events/attempts?{wrong}").status_code == 400
+
 
 def test_a_test_goes_to_nobody_elses_endpoint_and_to_no_private_address(service: Service, receiver: Receiver) -> None:
     as_app, as_bank = service.as_(service.world.recipient()), service.as_(service.world.holder())

@@ -164,6 +164,43 @@ def test_a_dead_endpoint_is_tried_ever_more_rarely_escalated_and_at_last_given_u
     assert office.last(app).attempts == 1
 
 
+def test_each_try_is_kept_for_a_week_with_what_came_back_and_for_the_one_who_was_told(
+    office: Office, receiver: Receiver
+) -> None:
+    world = office.world
+    bank, app = world.holder(), world.recipient()
+    office.endpoint(app, receiver.url)
+    consent = world.active_consent(app, bank)
+    [revoked] = world.record(bank.step("revoke", consent))
+    receiver.status = 503
+    begun = office.clock.now()
+    office.tell()
+    receiver.status = 202
+    office.clock.advance(seconds=2)
+    office.tell()
+
+    found = office.events.queries.attempts_of(app.id, 50)
+    first = found[-1].index
+    said = [(one.index, one.number, one.status, one.error) for one in found]
+    assert said[-1] == (first, 1, 503, "http-503")
+    assert sorted(said[:-1]) == [(first, 2, 202, None), (revoked.index, 1, 202, None)]
+    assert (found[-1].at, found[0].at) == (begun, begun + 2_000)
+    assert {one.kind for one in found} == {"consent.authorise", "consent.revoke"}
+    assert office.events.queries.attempts_of(bank.id, 50) == [], "nobody else's"
+    pages = [office.events.queries.attempts_of(app.id, 1)]
+    while len(pages[-1]) == 1:
+        [last] = pages[-1]
+        pages.append(office.events.queries.attempts_of(app.id, 1, (last.at, last.event_id)))
+    assert [one for page in pages for one in page] == found
+
+    office.clock.advance(seconds=GIVE_UP_MS // 1000 - 1)
+    office.tell()
+    assert [one.status for one in office.events.queries.attempts_of(app.id, 50)] == [202, 202]
+    office.clock.advance(seconds=10)
+    office.tell()
+    assert office.events.queries.attempts_of(app.id, 50) == []
+
+
 def test_waits_double_up_to_an_hour_and_chance_takes_at_most_half() -> None:
     assert [retry_after(n, 0.0) for n in (1, 2, 3, 12, 13, 4000)] == [
         1000,

@@ -14,7 +14,8 @@ from hypothesis.strategies import integers
 from ledger.errors import Conflict, InvalidInput
 from ledger.orders import ScoreWeights
 from ledger.planning.commands import RecordComposed
-from ledger.queries.reports import PreparedReport, ReportIssue, prepare_report
+from ledger.queries.issued import ReportIssue
+from ledger.queries.reports import PreparedReport, prepare_report
 from ledger.reporting.tally import ScoreInputs
 from tests.ledger.kit import FINTECH, reference
 from tests.ledger.supervised import DAY, Place, supervised

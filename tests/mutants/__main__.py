@@ -33,6 +33,9 @@ _CRYPTO = (_SIGNATURES, "test_crypto.py", "test_key_spellings.py", _OFFICIAL)
 _RULES = (_BUNDLES, _AGREEMENT, "test_decisions.py", "test_transitions.py", "test_terms.py")
 _LATER = ("test_partners.py", "test_declarations.py", "test_supervised_decisions.py", "test_alerts_in_bundles.py")
 _COUNTED = ("test_usage.py", "test_issued_reports.py", "test_scores.py")
+_ALERTS, _ALERTED, _SUPERVISED = "test_alerts.py", "test_alerts_in_bundles.py", "test_supervised_decisions.py"
+_STATED, _BROUGHT, _FORMS = "test_usage_command.py", "test_histories_in_bundles.py", "test_declared_forms.py"
+_VECTORS = "../vectors/test_verifier.py"
 _READING = (_BUNDLES, _QUICK, _STATEMENTS, _DAMAGE, _PACKS)
 TESTS: dict[str, tuple[str, ...]] = {
     "encoding": ("test_members.py", _ENCODING, _NOTES, _STATEMENTS),
@@ -117,6 +120,59 @@ TESTS: dict[str, tuple[str, ...]] = {
     "inputs": ("test_asked.py", _EXITS, "test_telling.py"),
     "pack_items": ("test_pack_bounds.py", "test_pack_records.py", _PACKS),
     "reasons": (_WORDS, _COMMANDS, "test_decisions.py"),
+    "forest": (
+        "test_forest.py",
+        "test_scorer.py",
+        f"{_ALERTS}::test_a_hostile_model_is_refused",
+        f"{_ALERTS}::test_a_model_is_canonical_and_of_integers",
+    ),
+    "firing": ("test_scorer.py",),
+    "scorer": ("test_scorer.py", "test_scorer_doubts.py"),
+    "remembered": ("test_scorer.py", "test_scorer_doubts.py"),
+    "notices": ("test_no_notices.py",),
+    "alerts": (_ALERTS, "test_late_notices.py", "test_no_notices.py", _ALERTED),
+    "alerted": (_ALERTED,),
+    "remits": (_FORMS, "test_remits.py"),
+    "scopes": (_SUPERVISED,),
+    "supervision": (_SUPERVISED, "test_orders.py", "test_unread_declarations.py", "test_declarations.py"),
+    "orders": ("test_orders.py", _FORMS, "test_declarations.py"),
+    "declarations": (_FORMS, "test_orders.py"),
+    "declaring": ("test_unread_declarations.py", "test_remits.py", "test_partners.py", "test_declarations.py"),
+    "handovers": ("test_handovers.py",),
+    "feedback": (
+        "test_feedback.py",
+        "test_unread_declarations.py",
+        "test_declarations.py",
+        "test_scores.py::test_a_complaint_is_late_if_nobody_answered_before_it_was_due",
+    ),
+    "scores": ("test_figures.py", "test_scores.py::test_an_end_is_acknowledged_within_a_day_though_the_period_be_over"),
+    "tariffs": ("test_figures.py", "test_usage.py::test_every_statement_of_a_random_life_is_what_the_entries_give"),
+    "usage": ("test_usage.py", _STATED),
+    "usage_list": (_STATED,),
+    "billing": (_STATED,),
+    "billed": (_STATED,),
+    "partner_acts": (_FORMS,),
+    "partners": ("test_orders.py", "test_partners.py"),
+    "sets": ("test_set_documents.py", "test_sets.py"),
+    "shards": ("test_sets.py",),
+    "set_proof": ("test_set_proofs.py", f"{_VECTORS}::test_a_shards_receipt_gets_its_verdict"),
+    "log_keys": ("test_log_keys.py",),
+    "succeeding": (
+        "test_log_keys.py",
+        f"{_VECTORS}::test_the_log_leads_from_key_to_key_as_its_documents_prove",
+    ),
+    "succession": ("test_succession.py",),
+    "sheets": ("test_histories.py", _BROUGHT),
+    "rules/histories": ("test_histories.py", _BROUGHT),
+    "history_acts": ("../vectors/test_brought_to_the_verifier.py", "test_history_forms.py", "test_histories.py"),
+    "units": (_SUPERVISED,),
+    "calendar": (_SUPERVISED,),
+    "sm2": ("test_sm2.py",),
+    "sm3": ("test_sm2.py",),
+    "data_maps": (
+        "test_data_maps.py",
+        f"{_VECTORS}::test_data_maps",
+    ),
 }
 
 

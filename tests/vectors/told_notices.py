@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.vectors.cases import Told, case
-from tests.vectors.story import FIRST, HOLDER, RECIPIENT
+from tests.vectors.hashing import b64u, sha
+from tests.vectors.story import DAY, FIRST, HOLDER, RECIPIENT
 from tests.vectors.story_3 import MARKS, OFFICERS, Story3
+from tests.vectors.told_in_tables import honest, rows
 
 HOUR = 3_600_000
 BEGUN = MARKS["active"]
@@ -125,3 +127,41 @@ for name, tell in (
         level="partial",
         gone=frozenset({LATER}),
     )
+
+
+# --- reports of it ---------------------------------------------------------------------------------------------------
+
+
+def waiting(*days: tuple[int, int, int]) -> Tell:
+    """Nobody acknowledges the end of the log's first consent. Reports of days after it: which, how many wait, how many late."""
+
+    def tell(log: Any) -> None:
+        plain = {"report": "waiting", "period": "day", "utc_offset": 0, "by": [], "suppress": 0}
+        log.operator("report.defined", **plain, measures=["unacknowledged", "unacknowledged_late"])
+        today = log.time // 86_400_000 * 86_400
+        log.tick(6 * DAY)
+        for day, count, late in days:
+            csv = f"measure,value\nunacknowledged,{count}\nunacknowledged_late,{late}\n".encode()
+            period = {"from": today + day * 86_400, "to": today + (day + 1) * 86_400}
+            figures = {"to_index": len(log.entries) - 1, "rows": 2, "csv_hash": b64u(sha(csv))}
+            log.operator("report.issued", report="waiting", **period, **figures)
+
+    return tell
+
+
+NEVER = (0, 1, 0), (2, 1, 0), (3, 1, 1), (5, 1, 1)
+honest(
+    "reports-of-an-end-that-nobody-acknowledges",
+    "In every period from its own on; late after 72 hours.",
+    "ended",
+    waiting(*NEVER),
+    "9.13",
+)
+rows(
+    "ended",
+    "9.13",
+    code="UNMATCHED",
+    more=1,
+    a_report_that_leaves_out_an_end_of_an_earlier_period=("It waits still.", waiting((5, 0, 0))),
+    a_report_that_says_an_end_is_not_late=("72 hours.", waiting((3, 1, 0))),
+)

@@ -62,6 +62,16 @@ class ReportStory:
         purpose = self.purposes[consent] if self.draw.random() < 0.8 else "other"
         return {"customer_present": self.draw.random() < 0.5, "purpose": purpose}
 
+    def forget(self) -> None:
+        """Ends that nobody will acknowledge, one that its recipient made itself, and one that is acknowledged days later."""
+        node = self.place.node
+        gone = [node.grant(expires_at=0) for _ in range(8)]
+        for consent in gone[:7]:
+            self.ended.append((consent, node.revoke(consent).index))
+        node.step("consent.revoke", gone[7], signer=node.fintech)
+        del self.ended[:-2]  # chance may acknowledge these later
+        node.clock.advance(seconds=3 * DAY)
+
     def plant(self) -> None:
         """Of what chance may leave out, one each."""
         node = self.place.node
@@ -160,6 +170,7 @@ def history(folder: Path, url: str, seed: int) -> Iterator[tuple[Place, date, se
                 )
         story = ReportStory(place, random.Random(seed))
         story.grant()
+        story.forget()
         tomorrow = (place.now + 480 * 60) // DAY + 1
         while (place.now + 480 * 60) // DAY < tomorrow:
             story.step([HOUR, 4 * HOUR])

@@ -13,7 +13,8 @@ import pytest
 from ledger.canonical import b64u
 from ledger.errors import InvalidInput, Refused
 from ledger.planning.commands import RecordComposed
-from ledger.queries.reports import PreparedReport, ReportIssue, prepare_report
+from ledger.queries.issued import ReportIssue
+from ledger.queries.reports import PreparedReport, prepare_report
 from tests.ledger.supervised import Place, supervised
 from tests.verdicts import audited
 from tests.verifier.report_story import DAY, DEFINITIONS, history

@@ -31,6 +31,8 @@ accesses_after_withdrawal,0
 acknowledged,2
 acknowledge_seconds_max,5
 acknowledge_seconds_median,5
+unacknowledged,0
+unacknowledged_late,0
 findings,0
 complaints,1
 erasures,2

@@ -138,6 +138,9 @@ LIES: list[tuple[str, Code, Callable[[Billed], int]]] = [
         o := w.agreed(**{"from": month_of(w.time // 1000)[0] + 1}), w.next_month(), w.state(o))[-1]),
     ("usage of a month after the holder's end", INVALID, lambda w: ended(w, HOLDER)),
     ("usage of a month after the recipient's end", INVALID, lambda w: ended(w, RECIPIENT)),
+    ("usage of a month that begins with the end", INVALID, lambda w: (
+        o := w.agreed(), w.end_tariff(o, **{"from": month_of(w.time // 1000)[1]}), w.next_month(), w.next_month(),
+        w.state(o))[-1]),
     ("usage up to its own entry", INVALID, lambda w: stated(w, to_index=len(w.entries) + 2)),
     ("one amount too many", INVALID, lambda w: stated(w, amounts=[{"amount": 0, "count": 0}] * 2)),
     ("a second statement that replaces none", INVALID, lambda w: answered(w, lambda w, o, _: w.state(o, replaces=-1))),
@@ -234,6 +237,20 @@ def test_an_unread_other_declaration_leaves_open_only_what_rests_on_it() -> None
     assert findings.unchecked[UNREAD_PARTNER] == 1  # the statement
     assert findings.unchecked[UNKNOWN_CHAIN] == 1  # its answer
     assert findings.checked["statements of usage"] == 0
+
+
+def test_an_answer_to_what_may_not_have_been_replaced_is_open() -> None:
+    world = billed()
+    offer = world.agreed()
+    withheld = world.publish()
+    world.next_month()
+    first = world.state(offer)
+    world.state(offer)
+    lie = world.answer_usage(first)
+    assert [row[:2] for row in told(replayed(world))] == [(INVALID, lie)]
+    findings = replayed(world, withheld=[withheld])
+    assert (told(findings), findings.unchecked[UNREAD_PARTNER]) == ([], 1)
+    assert findings.unchecked[UNKNOWN_CHAIN] == 2  # both statements
 
 
 def test_an_approval_of_what_could_not_be_read_is_open() -> None:

@@ -61,6 +61,23 @@ def test_an_order_is_legal_within_the_remit_only(act: str, remit: Remit, scope: 
     assert [row[:2] for row in told(replayed(world))] == ([] if within else [(INVALID, index)])
 
 
+@pytest.mark.parametrize(
+    ("remit", "scope", "expected", "found"),
+    [
+        (ONE_BANK, {"holder": "bank-b", "country": "DE"}, f"holder among {HOLDER}", "bank-b"),
+        (ONE_APP, {}, f"recipient among {RECIPIENT}", "none"),
+        (ONE_COUNTRY, {"recipient": OTHER}, f"holder or recipient among {RECIPIENT}, {HOLDER}", OTHER),
+    ],
+)
+def test_an_order_beyond_it_is_told_with_what_it_names_and_what_it_may_name(
+    remit: Remit, scope: dict[str, str], expected: str, found: str
+) -> None:
+    world = granted(remit)
+    order(world, "freeze.order", scope)
+    [defect] = replayed(world).defects
+    assert (defect.expected, defect.found) == (expected, found)
+
+
 def test_a_grant_adds_to_what_was_granted_and_an_end_takes_all() -> None:
     world = granted(ONE_BANK)
     early = order(world, "freeze.order", {"holder": "bank-b"})

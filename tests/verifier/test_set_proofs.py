@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from tests.verifier.forge import Json, b64u, encode, signing_key
+from tests.verifier.making import refusal
 from tests.verifier.set_forge import FIRST, HEAD, ForgedSet, head_of, set_proof
+from verifier.audit.set_proof import parse_set_proof
 from verifier.cli import main
+from verifier.errors import Code
 
 UNNAMED = "the shard's own signature (the policy does not name the shard: the head log alone vouches for it)"
 
@@ -29,6 +32,7 @@ class Scene:
         self.receipt: Json = self.shard.receipt(self.entry)
         self.proof = self.prove()
         self.policy = self.forged.head.policy()
+        self.checked: dict[str, int] = {}
 
     def prove(self, **changes: Any) -> Json:
         asked = {"document": self.document, "entry": self.entry, "size": self.size, "cosign": False, **changes}
@@ -42,8 +46,12 @@ class Scene:
         paths = [str(self.folder / name) for name in ("receipt", "proof", "policy")]
         status = main(["receipt", paths[0], "--set-proof", paths[1], "--policy", paths[2], "--json", *more])
         events = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
-        counts = {one["what"]: one["count"] for one in events if one["event"] == "unchecked"}
-        return status, events[-1]["code"] or "", counts
+        counts = {
+            event: {one["what"]: one["count"] for one in events if one["event"] == event}
+            for event in ("checked", "unchecked")
+        }
+        self.checked = counts["checked"]
+        return status, events[-1]["code"] or "", counts["unchecked"]
 
     def name_the_shard(self, key: str | None = None) -> None:
         self.policy = f"log {key or self.shard.vkey()}\n{self.forged.head.policy()}"
@@ -57,6 +65,7 @@ def scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Scene:
 def test_the_head_log_vouches_for_a_shard_that_the_policy_does_not_name(scene: Scene) -> None:
     status, code, unchecked = scene.judge()
     assert (status, code, unchecked[UNNAMED]) == (0, "VALID", 1)
+    assert scene.checked["heads of shards that the head log committed"] == 1
 
 
 def test_without_the_set_proof_the_receipt_is_of_nobodys_log(scene: Scene, tmp_path: Path) -> None:
@@ -174,6 +183,7 @@ REFUSED: list[tuple[str, str, Callable[[Scene], object]]] = [
     ("3", "BAD_PROOF", above_the_head),
     ("4", "BAD_PROOF", of_another_entry),
     ("4", "BAD_PROOF", bent(path=[])),
+    ("4", "BAD_PROOF", bent(path=[b64u(bytes(32))] * 63)),
     ("4", "BAD_PROOF", another_root),
     ("4", "BAD_PROOF", of_another_shard),
     ("5", "BAD_COMMITMENT", other_evidence),
@@ -189,6 +199,13 @@ REFUSED: list[tuple[str, str, Callable[[Scene], object]]] = [
 def test_each_check_refuses(step: str, code: str, change: Callable[[Scene], object], scene: Scene) -> None:
     change(scene)
     assert scene.judge()[:2] == (1, code)
+
+
+def test_a_set_proof_has_65536_bytes_at_most(scene: Scene) -> None:
+    text = encode(scene.proof)
+    parse_set_proof(text.ljust(65_536))
+    with refusal(Code.BAD_ENCODING):
+        parse_set_proof(text.ljust(65_537))
 
 
 @pytest.mark.parametrize("change", [bent(v=2), lie_in_leaf('"v":1}', '"v":2}'), lie_in_leaf('"v":2}', '"v":3}')])

@@ -327,10 +327,14 @@ def test_a_count_begins_anew_with_the_period_where_the_customer_is(
     assert reasons(rules(), spent, time=moment(last)) == ["FREQUENCY_EXCEEDED"]
     assert reasons(rules(), spent, time=moment(first)) == []
     assert asked(spent, rules=rules(), time=moment(first))["used_today"] == 0
+    assert asked(used(spent, time=moment(first)), rules=rules(), time=moment(first))["used_today"] == 1
 
 
 def test_months_are_those_of_the_calendar_for_ever() -> None:
-    for day in [*range(-800, 40_000, 7), 11_016, 11_017, 2_932_896]:
+    ends = [
+        (dt.date(year, 3, 1) - dt.date(1970, 1, 1)).days + n for year in range(1600, 2420) for n in (-61, -60, -1, 0)
+    ]
+    for day in [*range(-800, 40_000, 7), *ends, 2_932_896]:
         date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
         assert civil_month(day) == (date.year, date.month)
         assert first_day(12 * date.year + date.month - 1) == (date.replace(day=1) - dt.date(1970, 1, 1)).days

@@ -176,6 +176,8 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/supervision?by=holder&from=2001-01-01&to=2001-03-31",
             "/console/supervision/refusals?participant=plum",
             "/console/supervision/refusals?participant=nobody",
+            "/console/supervision/unacknowledged?participant=bank-a&by=holder",
+            "/console/supervision/unacknowledged?participant=plum&late=yes",
             "/console/incidents",
             f"/console/incidents/{incident(site)}",
             "/console/freezes",

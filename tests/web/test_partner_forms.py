@@ -193,6 +193,10 @@ def test_an_app_sets_its_address_tries_it_and_takes_it_back(consoles: Consoles) 
         receiver.answers(503)
         assert "http-503" in client.post(f"{ENDPOINT}/test", data=form).text
         assert endpoints.of("rival") is None, "nobody else's"
+        noted = client.get(ENDPOINT).text.partition('id="tried"')[2]
+        assert (noted.count("HTTP 503"), noted.count("HTTP 202")) == (1, 1), "a test is kept"
+        with fresh(consoles, "rex") as other:
+            assert "HTTP 503" not in other.get(ENDPOINT).text
 
         client.post(ENDPOINT, data={**form, "url": receiver.url})
         assert not endpoints.of("plum").enabled

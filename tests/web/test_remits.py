@@ -94,12 +94,13 @@ def test_nothing_of_another_bank_is_on_a_page_of_a_regulator_that_is_not_there_f
                 told = next(line for line in stream.iter_lines() if line.startswith("data:"))
             assert f"/console/alerts/{theirs['ben']}" in told, "bank-a's was raised before it"
             return
-        query = "?participant=plum" if path.endswith("/refusals") else "?state=all" if path.endswith("alerts") else ""
+        entries = path.endswith(("/refusals", "/unacknowledged"))
+        query = "?participant=plum" if entries else "?state=all" if path.endswith("alerts") else ""
         answers = [client.get(path + query) for client in (rita, otto)]
         assert [answer.status_code for answer in answers] == [200, 200]
         bodies = [main(answer.text) for answer in answers]
     assert any(word in bodies[0] for word in hidden), "the page shows nothing that could be hidden"
-    if path.endswith("/refusals"):
+    if entries:
         assert "proof?index=" in bodies[0]
         assert "proof?index=" not in bodies[1]
     else:

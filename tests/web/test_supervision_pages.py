@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 import subprocess
@@ -87,6 +88,32 @@ def test_a_figure_leads_to_its_entries_and_each_of_them_to_its_proof(consoles: C
         case = re.search(r'href="(/console/audit/bundles\?first=\d+&amp;last=\d+)#case"', page)
         assert case
         assert f'value="{min(wanted)}"' in client.get(case[1].replace("&amp;", "&")).text
+
+
+def test_an_end_that_nobody_acknowledged_leads_to_its_entry_until_somebody_does(tmp_path: Path) -> None:
+    clock = HandClock()
+    with open_consoles(tmp_path / "site", clock=clock) as site:
+        consent, end = site.consents["revoked"], site.entries["revocation"].index
+        clock.advance(seconds=4 * 86_400)
+        with site.client("rita") as client:
+            overview = client.get(WEEK).text
+            assert "1 for more than 72 hours" in words_of(overview)
+            assert figures(client)["plum"]["unacknowledged_late"] == "1"
+            link = re.search(r'href="(/console/supervision/unacknowledged\?participant=bank-a[^"]*late=yes)"', overview)
+            assert link
+            page = client.get(link[1].replace("&amp;", "&")).text
+            assert re.findall(r"proof\?index=(\d+)", page) == [str(end)]
+            assert "waiting for 4 days" in words_of(page)
+            assert consent.consent_id not in page
+            assert f"Entry {end} is in the log" in words_of(client.get(f"/console/audit/proof?index={end}").text)
+            site.world.record(site.world.parties["plum"].change("acknowledge", consent, basis=end))
+            clock.advance(seconds=60)
+            assert "late=yes" not in client.get(WEEK).text
+            assert figures(client)["plum"]["unacknowledged"] == "0"
+            yesterday = dt.datetime.fromtimestamp(clock.now() / 1000, dt.UTC).date() - dt.timedelta(days=1)
+            then = client.get(f"{WEEK}/unacknowledged?participant=plum&to={yesterday}").text
+            assert f"proof?index={end}" in then
+            assert "acknowledged later" in words_of(then)
 
 
 def test_periods_are_whole_days_are_compared_and_never_longer_than_is_shown(consoles: Consoles) -> None:

@@ -31,7 +31,7 @@ from verifier.records.leaf import Leaf, parse_leaf
 from verifier.rules.chain_store import HOT, Shelf
 from verifier.rules.findings import Findings
 from verifier.rules.replay import Replay
-from verifier.rules.reporting import ACTIVE, Wanted
+from verifier.rules.reporting import OF_A_MOMENT, Wanted
 from verifier.tlog.policy import PolicyHead
 from verifier.tlog.tiles import MAX_BUNDLE, split_entries, tile_path
 from verifier.tlog.trust import Trust
@@ -149,7 +149,8 @@ class Auditor:
         asked = [] if self.options.ask is None else self.options.ask(plan)
         reports.keep = self.options.ask is not None
         for wanted in (*plan.wanted(), *asked):
-            if not self.start or (wanted.since * 1000 > self.links.time and ACTIVE not in wanted.definition.measures):
+            later = wanted.since * 1000 > self.links.time and OF_A_MOMENT.isdisjoint(wanted.definition.measures)
+            if not self.start or later:
                 reports.plan(wanted)
         reports.asked.update(asked)
 

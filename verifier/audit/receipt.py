@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from verifier.audit.histories import TOO_YOUNG, window_of
-from verifier.bytes.encoding import check_members, check_version, decode_json, get_bytes, get_text
+from verifier.bytes.encoding import MAX_LEAF, check_members, check_version, decode_json, get_bytes, get_text
 from verifier.bytes.merkle import hash_leaf, verify_inclusion
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import PublicKey
@@ -66,7 +66,7 @@ def parse_receipt(data: bytes) -> Receipt:
             Code.BAD_ENCODING, "the proof of a receipt has no extra data: nobody vouches for them", field="proof"
         )
     return Receipt(
-        get_text(members, "leaf", 1_024).encode("utf-8"),
+        get_text(members, "leaf", MAX_LEAF).encode("utf-8"),
         proof,
         get_text(members, "evidence", 49_152).encode("utf-8") if disclosed else None,
         get_bytes(members, "opening", 32) if disclosed else None,

@@ -20,7 +20,7 @@ from verifier.rules.sets import ShardHead
 from verifier.rules.supervision import Raised
 from verifier.tlog.tiles import TileReader
 
-FORMAT = 7
+FORMAT = 8
 EARLIER = "entries that an earlier run checked, whose files were not read again (--since)"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from verifier.audit.receipt import Checked, check_receipt
 from verifier.bytes.encoding import (
+    MAX_LEAF,
     check_entry_version,
     check_members,
     check_version,
@@ -64,7 +65,7 @@ def parse_set_proof(data: bytes) -> SetProof:
     if proof.extra is not None:
         raise refuted(Code.BAD_ENCODING, "the proof of a set has no extra data: nobody vouches for them", field="proof")
     path = tuple(decode_base64url(text, HASH) for text in get_texts(members, "path", 0, MAX_PATH))
-    return SetProof(get_text(members, "leaf", 1_024).encode("utf-8"), proof, path)
+    return SetProof(get_text(members, "leaf", MAX_LEAF).encode("utf-8"), proof, path)
 
 
 def check_in_set(

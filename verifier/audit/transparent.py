@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from verifier.audit.receipt import check_disclosed
 from verifier.bytes.cbor import Cbor, Key, Tagged, decode_cbor
+from verifier.bytes.encoding import MAX_LEAF
 from verifier.crypto.backend import Backend
 from verifier.crypto.keys import Ed25519Key, PublicKey
 from verifier.errors import CannotCheck, Code, OtherVersion, Refuted, refuted
@@ -66,7 +67,7 @@ def parse_statement(data: bytes) -> Statement:
             raise _bad("not a COSE_Sign1 with its payload", data)
     if not isinstance(headers, dict) or headers.keys() != _COMMON | {CONTENT_TYPE}:
         raise _bad("not the protected headers of a transparent statement", protected)
-    if headers[CONTENT_TYPE] != LEAF_TYPE or len(leaf) > 1_024:
+    if headers[CONTENT_TYPE] != LEAF_TYPE or len(leaf) > MAX_LEAF:
         raise _bad("the payload is not a leaf", headers[CONTENT_TYPE])
     evidence, opening = unprotected.get("evidence"), unprotected.get("opening")
     disclosed = isinstance(evidence, bytes) and isinstance(opening, bytes) and len(opening) == 32

@@ -51,7 +51,8 @@ class Chain:
     `known` is False from the first entry onwards whose evidence is not there. `steps`: the indexes of its `consent.*` entries
     but those that acknowledge; `moved`: the time (ms) of the last of them. `customer`: of a subject chain, what is in it.
     `habits`: what the scorer remembers of a consent; `acknowledged`: its end was; `began`: of a subject chain, the time
-    (ms) of its first entry, once that was seen."""
+    (ms) of its first entry, once that was seen; `awaited`: when (ms) it came to an end that its recipient
+    is to acknowledge and has not, −1 without one."""
 
     seq: int
     head: bytes
@@ -63,6 +64,7 @@ class Chain:
     habits: Habits | None = None
     acknowledged: bool = False
     began: int = -1
+    awaited: int = -1
 
 
 def to_text(chain: Chain) -> str:
@@ -79,13 +81,14 @@ def to_text(chain: Chain) -> str:
             None if chain.habits is None else asdict(chain.habits),
             chain.acknowledged,
             chain.began,
+            chain.awaited,
         ]
     )
 
 
 def from_text(text: str) -> Chain:
     """A record from the disk."""
-    seq, head, known, consent, steps, moved, customer, habits, acknowledged, began = json.loads(text)
+    seq, head, known, consent, steps, moved, customer, habits, acknowledged, began, awaited = json.loads(text)
     return Chain(
         seq,
         head.encode("ascii"),
@@ -97,6 +100,7 @@ def from_text(text: str) -> Chain:
         None if habits is None else Habits(**habits),
         acknowledged,
         began,
+        awaited,
     )
 
 

@@ -57,17 +57,18 @@ class Judge:
         except StateUnknown:
             self.findings.unchecked[UNKNOWN_STATE] += 1
             chain.known = False
+            self.reports.missed(leaf.time)
             return
         except Refuted as refusal:
             self.tell.refuse(refusal)
             chain.consent = _claimed(chain.consent, facts, outcome, leaf.time, self.tell.index, self.registry.ruleset)
             chain.known = chain.consent is not None
-            if chain.consent is not None and self.reports.at(leaf.time):
-                self.reports.moved(before, chain.consent, facts)
+            if self.reports.at(leaf.time):
+                self.reports.moved(before, chain, facts)
             return
         chain.consent = consent
         if self.reports.at(leaf.time):
-            self.reports.moved(before, consent, facts)
+            self.reports.moved(before, chain, facts)
         if self.registry.supervision.blind and facts.act in ("consent.request", "consent.amend"):
             self.findings.unchecked[UNREAD_LIMITS] += 1
         self._compare(

@@ -123,17 +123,9 @@ class Orders:
             if name in document:
                 get_text(document, name, 64, CODE)
         approvers = get_approvers(document) if "approved_by" in document else ["a", "b"]
-        illegal: Refuted | None = None
-        try:
-            _FOLD[kind](self, document, index, time)
-        except Refuted as refusal:
-            if refusal.defect.code is not Code.CONSENT_INVALID:
-                raise
-            illegal = refusal
-        if illegal is None and approvers[0] == approvers[1]:
-            illegal = _bad("it needs two different approvers", "two codes", approvers[0])
-        if illegal is not None:
-            raise illegal
+        _FOLD[kind](self, document, index, time)
+        if approvers[0] == approvers[1]:
+            raise _bad("it needs two different approvers", "two codes", approvers[0])
 
     def declare(self, act: str, party: str, content: Object, index: int, time: int) -> None:
         """A declaration of `party`. Raises Refuted(CONSENT_INVALID) if it is illegal."""

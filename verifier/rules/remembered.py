@@ -95,13 +95,13 @@ class Fires:
     """When each rule fired last about one thing, and where that is not known: `spans` of indexes by rule, the last one open
     (None) while the doubt lasts. `seen`: how many entries of nobody knows whom were taken into account."""
 
+    last: int
     fired: dict[str, int] = field(default_factory=dict)
     doubts: dict[str, Doubt] = field(default_factory=dict)
     spans: dict[str, list[list[int | None]]] = field(default_factory=dict)
     seen: int = 0
-    last: int = -1
 
-    def doubt(self, rule: str, index: int, time: int, mark: int) -> None:
+    def doubt(self, rule: str, index: int, time: int, mark: int = 0) -> None:
         """From the entry at `index` on it is not known whether this rule fires."""
         known = self.doubts.get(rule)
         if known is None:

@@ -28,7 +28,7 @@ class Remits:
         """A `remit.granted`. Raises Refuted(BAD_ENCODING)."""
         names = get_texts(document, "names", 1, MOST_NAMES)
         check_sorted(names, "names")
-        wrong = [name for name in names if not PARTICIPANT.fullmatch(name) or len(name) > 63]
+        wrong = [name for name in names if not PARTICIPANT.fullmatch(name)]
         if wrong:
             raise refuted(Code.BAD_ENCODING, "not a participant id", field="names", found=wrong[0])
         to = get_choice(document, "to", SETS)

@@ -24,6 +24,8 @@ MEASURES = (
     "acknowledged",
     "acknowledge_seconds_max",
     "acknowledge_seconds_median",
+    "unacknowledged",
+    "unacknowledged_late",
     "findings",
     "complaints",
     "erasures",
@@ -93,7 +95,7 @@ class Issued(NamedTuple):
 
 def read_definition(document: Object, index: int, time: int) -> Definition:
     """The form of a `report.defined`. Raises Refuted(BAD_ENCODING)."""
-    by, measures = get_texts(document, "by", 0, 3), get_texts(document, "measures", 1, 16)
+    by, measures = get_texts(document, "by", 0, 3), get_texts(document, "measures", 1, 32)
     for name, texts, known in (("by", by, BY), ("measures", measures, MEASURES)):
         if texts != [word for word in known if word in texts]:
             raise _bad("the words are not known ones, each once, in their order", name, ", ".join(known), texts)

@@ -23,6 +23,7 @@ from verifier.rules.report_forms import Definition, Issued
 from verifier.rules.report_groups import groups_of
 from verifier.rules.scores import ANSWERED, DAY_MS, DUE, IN_TIME
 from verifier.rules.standing import Standing
+from verifier.rules.waiting import LATE, NOTHING, WAITING, Waiting, is_awaited
 
 UNREAD = "reports that rest on entries which were withheld, erased or unreadable"
 LEFT_OUT = "reports (left out with the evidence, on request)"
@@ -30,6 +31,8 @@ FORGOTTEN = "reports whose period reaches back before the kept state"
 ENDS = frozenset({"REJECTED", "EXPIRED", "REVOKED", "TERMINATED", "CONSUMED", "SUPERSEDED"})
 WITHOUT_EVIDENCE = frozenset({"findings", "erasures", "alerts"})
 ACTIVE = "consents_active"
+OF_A_MOMENT = frozenset({ACTIVE, WAITING, LATE})
+"""Measures that rest on all entries up to the end of the period."""
 FOREVER = 2**63
 
 
@@ -73,6 +76,7 @@ class Reporting:
         self._parted: list[tuple[Issued | None, Wanted, Period]] = []
         """Those that wait for the findings of participants."""
         self._standing: dict[Definition, Standing] = {}
+        self._waiting: dict[Definition, Waiting] = {}
         self._next = FOREVER
         self._unread = False
 
@@ -87,6 +91,8 @@ class Reporting:
             self._next = -1
             if ACTIVE in wanted.definition.measures and wanted.definition not in self._standing:
                 self._standing[wanted.definition] = Standing(wanted.definition)
+            if not {WAITING, LATE}.isdisjoint(wanted.definition.measures):
+                self._waiting.setdefault(wanted.definition, Waiting(wanted.definition)).plan(wanted.to)
         period.wanted += 1
 
     # --- the time -------------------------------------------------------------------------------------------
@@ -95,23 +101,31 @@ class Reporting:
         """It is this time (ms); whether anything counts now."""
         if time >= self._next:
             self._turn(time)
-        return bool(self._now or self._standing or self._late)
+        return bool(self._now or self._standing or self._waiting or self._late)
 
     def _turn(self, time: int) -> None:
         second = time // 1000
         self._take(second)
+        for waiting in self._waiting.values():
+            waiting.turn(time)
         self._late = [period for period in self._late if time < period.to * 1000 + DAY_MS]
         for period in [one for one in self._now if one.to <= second]:
             self._now.remove(period)
             if period.definition.weights is not None:
                 self._late.append(period)
-            standing = self._standing.get(period.definition)
-            if standing is not None:
-                standing.fill(period)
-                if self._unread:
-                    period.open = period.open or UNREAD
-        ends = [one.to for one in self._now] + [one.since for one in self._coming[-1:]]
-        self._next = min(ends) * 1000 if ends else FOREVER
+            self._fill(period)
+        ends = [one.to * 1000 for one in self._now] + [one.since * 1000 for one in self._coming[-1:]]
+        self._next = min([*ends, *(waiting.next for waiting in self._waiting.values())], default=FOREVER)
+
+    def _fill(self, period: Period) -> None:
+        """What is counted at the period's end."""
+        standing, waiting = self._standing.get(period.definition), self._waiting.get(period.definition)
+        if standing is not None:
+            standing.fill(period)
+        if waiting is not None:
+            waiting.fill(period)
+        if self._unread and not OF_A_MOMENT.isdisjoint(period.definition.measures):
+            period.open = period.open or UNREAD
 
     def _take(self, second: int) -> None:
         """The periods that began; one that began before the pass did is not known."""
@@ -124,10 +138,17 @@ class Reporting:
         for period in self._now:
             yield period, groups_of(period.definition, consent.terms, consent.terms.permissions)
 
-    def moved(self, before: Consent | None, after: Consent, facts: Facts) -> None:
+    def moved(self, before: Consent | None, chain: Chain, facts: Facts) -> None:
         """A `consent.*` entry that was judged."""
+        after = chain.consent
+        if after is None:
+            return
         for standing in self._standing.values():
             standing.change(before, after)
+        if is_awaited(before, after, facts):
+            chain.awaited = chain.moved
+            for waiting in self._waiting.values():
+                waiting.ended(after)
         if not self._now:
             return
         act, ended = facts.act, after.status in ENDS and (before is None or before.status not in ENDS)
@@ -170,6 +191,10 @@ class Reporting:
         if consent is None or consent.status not in ENDS or basis != consent.basis:
             return
         first, chain.acknowledged = not chain.acknowledged, True
+        if chain.awaited != NOTHING:
+            for waiting in self._waiting.values():
+                waiting.acknowledged(consent, chain.awaited)
+            chain.awaited = NOTHING
         if first and time - chain.moved <= DAY_MS:
             for period in (*self._now, *self._late):
                 if period.since * 1000 <= chain.moved < period.to * 1000:
@@ -299,9 +324,7 @@ class Reporting:
             if period is None or wanted in known:
                 continue
             if period in self._now:  # it is not over: as the log stands
-                standing = self._standing.get(period.definition)
-                if standing is not None:
-                    standing.fill(period)
+                self._fill(period)
             if period.is_parted:
                 self._parted.append((None, wanted, period))
             else:

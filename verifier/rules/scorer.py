@@ -20,7 +20,6 @@ ASLEEP, NEW = 5_184_000_000, 2_592_000_000
 ENDED = {"CONSENT_REVOKED", "CONSENT_TERMINATED"}
 OVER = ("REVOKED", "TERMINATED")
 OF_RECIPIENTS = ("rate", "night", "refused", "unattended", "rows", "many", "after-end", "model", "late-notice")
-EVER = -1
 
 
 class Scorer:
@@ -71,12 +70,12 @@ class Scorer:
             self.lost, self.lost_time = self.lost + 1, time
             return
         self.doubt_recipient(self.recipient(consent.terms.recipient), index, time)
-        self.holder(consent.terms.holder).doubt("legs-differ", index, time, 0)
+        self.holder(consent.terms.holder).doubt("legs-differ", index, time)
 
     @staticmethod
     def doubt_recipient(own: Recipient, index: int, time: int, rules: tuple[str, ...] = OF_RECIPIENTS) -> None:
         """Mark everything that rests on an entry of this recipient as unknown."""
-        marks = {"refused": own.asked, "unattended": own.count, "rows": own.releases, "model": EVER}
+        marks = {"refused": own.asked, "unattended": own.count, "rows": own.releases}
         for rule in rules:
             own.doubt(rule, index, time, marks.get(rule, 0))
 
@@ -97,7 +96,7 @@ class Scorer:
             own = self.holders[name] = Fires(last=self.begun - 1)
         if own.seen != self.lost:
             own.seen = self.lost
-            own.doubt("legs-differ", own.last + 1, self.lost_time, 0)
+            own.doubt("legs-differ", own.last + 1, self.lost_time)
         return own
 
     # --- accesses -------------------------------------------------------------------------------------------
@@ -230,14 +229,13 @@ class Scorer:
         self.purposes.put(terms.purpose, json.dumps([[*known.counts.numbers], known.since, known.seen]))
         passed = not self.lost or known.since > 50
         if not passed and "breadth" not in own.doubts:
-            own.doubt("breadth", index, leaf.time, 0)
+            own.doubt("breadth", index, leaf.time)
         yield from fire(own, "breadth", name, index, leaf.time, passed, holds, 250 * p * m // s if s else 0, (p, s, m))
         own.last = index
 
     def _requests(self, purpose: str) -> Requests:
         text, known = self.purposes.get(purpose), Requests(seen=self.lost)
         if text is None:
-            known.since = 0 if self.lost else 51
             return known
         numbers, known.since, seen = json.loads(text)
         for number in numbers:
@@ -247,9 +245,7 @@ class Scorer:
         return known
 
     def _unattended(self, own: Recipient, name: str, index: int, time: int, unattended: bool) -> Iterator[Fired]:
-        fallen = own.recent.add(unattended)
-        if own.count > 100:
-            own.earlier.add(fallen)
+        own.earlier.add(own.recent.add(unattended))
         u1, u0, doubt = own.recent.sum, own.earlier.sum, own.doubts.get("unattended")
         passed = doubt is None or own.count - doubt.mark >= 200
         holds = own.count >= 200 and u1 >= 90 and u0 <= 50
@@ -294,7 +290,7 @@ class Scorer:
 
     def _model(self, own: Recipient, name: str, index: int, time: int) -> Iterator[Fired]:
         if self.without_model:
-            own.doubt("model", index, time, EVER)
+            own.doubt("model", index, time)
             return
         if self.forest is None:
             return
@@ -314,7 +310,7 @@ class Scorer:
             return
         own, unread = self.holder(consent.terms.holder), not chain.known or int(str(content["basis"])) < self.resumed
         if unread:  # its access, or a leg before this one, may stand in what could not be read
-            own.doubt("legs-differ", index, leaf.time, 0)
+            own.doubt("legs-differ", index, leaf.time)
         text = self.waiting.get(str(content["basis"]))
         chain_and_leg = [None] if text is None else json.loads(text)
         if chain_and_leg[0] != leaf.chain.decode():

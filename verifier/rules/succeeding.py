@@ -63,9 +63,9 @@ def successors(trusted: Iterable[bytes], words: Words, vouches: Vouches) -> list
     known = list(trusted)
     found: list[Successor] = []
     for by in known:  # grows: from a key so found the way goes on
-        stolen_from, _ = words.compromised.get(by, (None, 0))
+        stolen = words.compromised.get(by)
         for end, (key, signature) in sorted(words.retired.items()):
-            if key != by or (stolen_from is not None and stolen_from <= end):
+            if key != by or (stolen is not None and stolen[0] <= end):
                 continue
             for index, (new, previous) in sorted(words.added.items()):
                 if index >= end or previous != by or new in known:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.problems import problem_headers, problem_of
+from api.http.refusals import Unauthenticated
 from api.standards.dialects import HOLDER, DialectRefusal
 from api.standards.forms import is_uuid
 from api.standards.words import words
@@ -19,6 +20,16 @@ REQUEST_ID: Final = "x-request-id"
 WITHOUT_BODY: Final = frozenset({408, 415, 500, 503})
 """Statuses for which the framework defines no message."""
 PLACE: Final = re.compile(rf"{HOLDER}/v[12]/")
+
+
+CERTIFICATE: Final[dict[str, str]] = {
+    "missing": "CERTIFICATE_MISSING",
+    "invalid": "CERTIFICATE_INVALID",
+    "expired": "CERTIFICATE_EXPIRED",
+    "revoked": "CERTIFICATE_REVOKE",
+    "blocked": "CERTIFICATE_BLOCKED",
+}
+"""What is wrong with a certificate that stands for a token."""
 
 
 class TppMessage(DialectRefusal):
@@ -47,6 +58,8 @@ class BerlinDialect:
         """See Dialect."""
         if isinstance(error, DialectRefusal):
             status, code = error.status, error.code
+        elif isinstance(error, Unauthenticated) and error.fault:
+            status, code = 401, CERTIFICATE[error.fault]
         else:
             told = words("berlin").problems[problem_of(error).slug]
             status, code = told.status, told.code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,11 +13,14 @@ from starlette.responses import Response
 from api.node.admission import NodeHere
 from api.standards.berlin.dialect import TppMessage, echoed, format_error
 from api.standards.berlin.headers import version_of
-from api.standards.incoming import HolderHere, OfficeHere, RecipientHere
+from api.standards.incoming import CONSENTS_READ, CONSENTS_WRITE, HolderHere, OfficeHere, RecipientHere
 from api.tokens.returns import PlainReturn, is_own
 
 APPROACH: Final = "berlin_approach"
 """A holder's decision: `oauth` for the OAuth SCA approach."""
+MAY_READ: Final = replace(CONSENTS_READ, certificate_option="berlin_identification")
+MAY_WRITE: Final = replace(CONSENTS_WRITE, certificate_option="berlin_identification")
+"""A holder's decision: with `certificate`, the client certificate stands for a token (docs/standards/berlin.md)."""
 DOMAINS: Final = "berlin_domains"
 """A holder's decision: `certificate`, if the proxy has checked who issued it, lets the domains of a client's own count."""
 

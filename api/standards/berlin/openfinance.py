@@ -13,13 +13,12 @@ from api.node.admission import Access, serve
 from api.office.json import read_object
 from api.standards.berlin import routes
 from api.standards.berlin.answers import common_of, last_day_of, status_of
+from api.standards.berlin.exchange import MAY_READ, MAY_WRITE
 from api.standards.berlin.headers import TWO, check_headers
 from api.standards.berlin.requests import STANDARD
 from api.standards.berlin.rights import read_consent_2, rights_from
 from api.standards.berlin.routes import ConsentId, ExchangeHere, find
 from api.standards.incoming import (
-    CONSENTS_READ,
-    CONSENTS_WRITE,
     HOLDER_PATH,
     BodyHere,
     HolderHere,
@@ -58,7 +57,7 @@ def _serve(
     )
 
 
-@_serve("POST", _CONSENTS, CONSENTS_WRITE, "openfinance_create_consent", "ask for a consent", 201, takes=_EXAMPLE)
+@_serve("POST", _CONSENTS, MAY_WRITE, "openfinance_create_consent", "ask for a consent", 201, takes=_EXAMPLE)
 def post_consent(
     exchange: ExchangeHere,
     office: OfficeHere,
@@ -71,26 +70,26 @@ def post_consent(
     return routes.asked_for(exchange, office, holder, recipient, statement, asked, read_consent_2)
 
 
-_serve("GET", _ONE + "/status", CONSENTS_READ, "openfinance_get_consent_status", "a consent's status", 200)(
+_serve("GET", _ONE + "/status", MAY_READ, "openfinance_get_consent_status", "a consent's status", 200)(
     routes.get_consent_status
 )
-_serve("DELETE", _ONE, CONSENTS_WRITE, "openfinance_delete_consent", "end a consent", 204)(routes.delete_consent)
+_serve("DELETE", _ONE, MAY_WRITE, "openfinance_delete_consent", "end a consent", 204)(routes.delete_consent)
 _serve(
     "POST",
     _ONE + "/authorisations",
-    CONSENTS_WRITE,
+    MAY_WRITE,
     "openfinance_start_authorisation",
     "start an authorisation",
     201,
     takes={},
 )(routes.post_authorisation)
-_serve("GET", _ONE + "/authorisations", CONSENTS_READ, "openfinance_get_authorisations", "the authorisations", 200)(
+_serve("GET", _ONE + "/authorisations", MAY_READ, "openfinance_get_authorisations", "the authorisations", 200)(
     routes.get_authorisations
 )
 _serve(
     "GET",
     _ONE + "/authorisations/{authorisationId}",
-    CONSENTS_READ,
+    MAY_READ,
     "openfinance_get_sca_status",
     "how far an authorisation is",
     200,
@@ -98,7 +97,7 @@ _serve(
 _serve(
     "PUT",
     _ONE + "/authorisations/{authorisationId}",
-    CONSENTS_WRITE,
+    MAY_WRITE,
     "openfinance_update_authorisation",
     "name the customer of an authorisation",
     200,
@@ -107,7 +106,7 @@ _serve(
 
 
 # Last of all that are read: a consent id may hold slashes, and would take the names of what lies below it.
-@_serve("GET", _ONE, CONSENTS_READ, "openfinance_get_consent", "a consent", 200)
+@_serve("GET", _ONE, MAY_READ, "openfinance_get_consent", "a consent", 200)
 def get_consent(
     exchange: ExchangeHere, office: OfficeHere, holder: HolderHere, recipient: RecipientHere, consent_id: ConsentId
 ) -> Response:

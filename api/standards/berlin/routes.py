@@ -20,12 +20,10 @@ from api.office.office import Office, Standing
 from api.office.wish import Wish
 from api.standards.berlin.answers import may_be_authorised, sca_status, status_of, word_consent
 from api.standards.berlin.dialect import TppMessage, consent_unknown, format_error
-from api.standards.berlin.exchange import BerlinExchange
+from api.standards.berlin.exchange import MAY_READ, MAY_WRITE, BerlinExchange
 from api.standards.berlin.headers import ADDRESS, check_headers
 from api.standards.berlin.requests import read_consent
 from api.standards.incoming import (
-    CONSENTS_READ,
-    CONSENTS_WRITE,
     HOLDER_PATH,
     BodyHere,
     HolderHere,
@@ -79,7 +77,7 @@ def _authorisations(office: Office, consent_id: str) -> list[str]:
     router,
     "POST",
     _CONSENTS,
-    access=CONSENTS_WRITE,
+    access=MAY_WRITE,
     tag=_TAG,
     operation_id="berlin_create_consent",
     summary="NextGenPSD2: ask for an account information consent",
@@ -132,7 +130,7 @@ def asked_for(
     router,
     "GET",
     _ONE + "/status",
-    access=CONSENTS_READ,
+    access=MAY_READ,
     tag=_TAG,
     operation_id="berlin_get_consent_status",
     summary="NextGenPSD2: a consent's status",
@@ -151,7 +149,7 @@ def get_consent_status(
     router,
     "DELETE",
     _ONE,
-    access=CONSENTS_WRITE,
+    access=MAY_WRITE,
     tag=_TAG,
     operation_id="berlin_delete_consent",
     summary="NextGenPSD2: end a consent",
@@ -188,7 +186,7 @@ def delete_consent(
     router,
     "POST",
     _ONE + "/authorisations",
-    access=CONSENTS_WRITE,
+    access=MAY_WRITE,
     tag=_TAG,
     operation_id="berlin_start_authorisation",
     summary="NextGenPSD2: start an authorisation",
@@ -224,7 +222,7 @@ def _post_authorisation(
     router,
     "GET",
     _ONE + "/authorisations",
-    access=CONSENTS_READ,
+    access=MAY_READ,
     tag=_TAG,
     operation_id="berlin_get_authorisations",
     summary="NextGenPSD2: a consent's authorisations",
@@ -243,7 +241,7 @@ def get_authorisations(
     router,
     "GET",
     _ONE + "/authorisations/{authorisationId}",
-    access=CONSENTS_READ,
+    access=MAY_READ,
     tag=_TAG,
     operation_id="berlin_get_sca_status",
     summary="NextGenPSD2: how far an authorisation is",
@@ -267,7 +265,7 @@ def get_authorisation(
     router,
     "PUT",
     _ONE + "/authorisations/{authorisationId}",
-    access=CONSENTS_WRITE,
+    access=MAY_WRITE,
     tag=_TAG,
     operation_id="berlin_update_authorisation",
     summary="NextGenPSD2: name the customer of an authorisation",
@@ -306,7 +304,7 @@ def _put_authorisation(
     router,
     "GET",
     _ONE,
-    access=CONSENTS_READ,
+    access=MAY_READ,
     tag=_TAG,
     operation_id="berlin_get_consent",
     summary="NextGenPSD2: an account information consent",

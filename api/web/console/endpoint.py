@@ -18,11 +18,13 @@ HERE: Final = "/console/partner/endpoint"
 URL_LIMIT: Final = 2_048
 SENT: Final = 10
 """Deliveries that the page shows; the page of deliveries has more."""
+TRIED: Final = 20
+"""Attempts that it shows: the last ones."""
 
 
 @router.get("")
 def show(partner: Partner) -> Response:
-    """The address, a form to change it, a button to try it, and what was sent last. Raises NotFound."""
+    """The address, a form to change it, a button to try it, what was sent last, and each try. Raises NotFound."""
     return _page(partner)
 
 
@@ -71,6 +73,7 @@ def _page(partner: PartnerDesk, *, refused: str = "", typed: str = "", tried: En
         partner=partner,
         endpoint=endpoints.of(partner.id),
         sent=endpoints.queries.latest_of(partner.id, SENT),
+        attempts=endpoints.queries.attempts_of(partner.id, TRIED),
         refused=refused,
         typed=typed,
         tried=tried,

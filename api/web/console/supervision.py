@@ -8,7 +8,7 @@ import datetime as dt
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
@@ -29,7 +29,7 @@ DAYS: Final = 400
 """The longest period that a page shows."""
 WEEK: Final = 7
 LATE_SECONDS: Final = 86_400
-"""A withdrawal that was not acknowledged for so long is shown as late."""
+"""The end of a consent that was not acknowledged for so long is shown as late."""
 ENTRIES: Final = 100
 TOP: Final = 5
 DAY_MS: Final = 86_400_000
@@ -92,6 +92,17 @@ class AskedFigures:
     by: Side
     span: DaySpan
     versus: DaySpan
+    now: int
+
+    @property
+    def until(self) -> int:
+        """The end of the period, or now (ms)."""
+        return min(self.span.end, self.now)
+
+    def table(self, by: Side | None = None, span: DaySpan | None = None) -> dict[str, PartyFigures]:
+        """The figures, unless said otherwise of this side and period."""
+        of = span or self.span
+        return self.figures.table(by or self.by, of.begin, of.end, now=self.now)
 
 
 def _asked(
@@ -106,7 +117,7 @@ def _asked(
     span = span_of(desk, first, last)
     latest = span.first if versus is None else min(versus, span.last)
     other = span.before() if versus is None else span.moved(max(latest, dt.date(1970, 1, 2)))
-    return AskedFigures(figures, figures.read(LOOK_SECONDS), by, span, other)
+    return AskedFigures(figures, figures.read(LOOK_SECONDS), by, span, other, desk.now)
 
 
 @router.get("")
@@ -120,14 +131,15 @@ def overview(
     """The three answers, the figures by participant, the charts."""
     desk, asked = regulator.desk, _asked(regulator, by, first, last, versus)
     span, other = asked.span, asked.versus
-    rows = asked.figures.table(asked.by, span.begin, span.end)
-    before = asked.figures.table(asked.by, other.begin, other.end)
-    banks = rows if by == "holder" else asked.figures.table("holder", span.begin, span.end)
-    recipients = rows if by == "recipient" else asked.figures.table("recipient", span.begin, span.end)
+    rows, before = asked.table(), asked.table(span=other)
+    banks = rows if by == "holder" else asked.table("holder")
+    recipients = rows if by == "recipient" else asked.table("recipient")
     step = DAY_MS * max(1, -(-span.days // 31))
     slots = asked.figures.slots(span.begin, span.end, step)
-    # what was acknowledged in this period may have been withdrawn before it
-    notices = [one for one in banks.values() if one.counts["consents_withdrawn"] or one.delays]
+    # what was acknowledged in this period, or never, may have ended before it
+    notices = [
+        one for one in banks.values() if one.counts["consents_withdrawn"] or one.delays or one.counts["unacknowledged"]
+    ]
     return desk.render(
         "console/supervision.html",
         watcher=regulator,
@@ -139,8 +151,8 @@ def overview(
         before=before,
         columns=COLUMNS,
         most=[one for one in recipients.values() if one.refused][:TOP],
-        notices=sorted(notices, key=lambda one: (-_late(one, desk.now), -one.value("acknowledge_seconds_max"))),
-        late=lambda one: _late(one, desk.now),
+        notices=sorted(notices, key=lambda one: (-_late(one, asked.until), -one.value("acknowledge_seconds_max"))),
+        late=lambda one: _late(one, asked.until),
         incidents=[one for one in _incidents(regulator) if one.is_open],
         slots=slots,
         days=[dt.datetime.fromtimestamp(slot.first / 1000, span.zone).date() for slot in slots],
@@ -157,9 +169,9 @@ def _incidents(regulator: WatchDesk) -> list[OpenedIncident]:
     return incidents_at(office.ledger.registry.supervision, regulator.desk.now, remit=remit)
 
 
-def _late(one: PartyFigures, now: int) -> int:
-    """How many seconds a withdrawal of this bank has been waiting longer than a day, or its slowest notice took longer."""
-    waits = (now - one.oldest) // 1000 if one.oldest else 0
+def _late(one: PartyFigures, until: int) -> int:
+    """How many seconds an end of this bank's had been waiting longer than a day, or its slowest notice took longer."""
+    waits = (until - one.oldest) // 1000 if one.oldest else 0
     return max(0, max(waits, one.value("acknowledge_seconds_max")) - LATE_SECONDS)
 
 
@@ -186,7 +198,7 @@ def export(
     """The figures of the page as a file; its first lines say what they are of, and up to which entry the log was read."""
     asked = _asked(regulator, by, first, last)
     span = asked.span
-    rows = asked.figures.table(asked.by, span.begin, span.end)
+    rows = asked.table()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["log", "from", "to", "entries_read", "entries"])
@@ -222,7 +234,7 @@ def refusals(
         after=-1 if after is None else after,
         limit=ENTRIES,
     )
-    figures = asked.figures.table(by, span.begin, span.end).get(participant, PartyFigures(participant))
+    figures = asked.table().get(participant, PartyFigures(participant))
     return regulator.desk.render(
         "console/refusals.html",
         watcher=regulator,
@@ -235,6 +247,42 @@ def refusals(
         more=rows[-1].at if len(rows) == ENTRIES else None,
         other_side="holder" if by == "recipient" else "recipient",
         name_of=namer(regulator.desk),
+    )
+
+
+@router.get("/unacknowledged")
+def unacknowledged(
+    regulator: Regulator,
+    participant: Code,
+    by: Side = "recipient",
+    first: Annotated[dt.date | None, Query(alias="from")] = None,
+    last: Annotated[dt.date | None, Query(alias="to")] = None,
+    late: Literal["", "yes"] = "",
+    after: Place | None = None,
+) -> Response:
+    """The entries behind another figure: ends of consents that nobody had acknowledged when the period was over."""
+    asked = _asked(regulator, by, first, last)
+    rows = asked.figures.awaited(
+        asked.until,
+        side=by,
+        participant=participant,
+        only_late=bool(late),
+        after=-1 if after is None else after,
+        limit=ENTRIES,
+    )
+    return regulator.desk.render(
+        "console/unacknowledged.html",
+        watcher=regulator,
+        asked=asked,
+        span=asked.span,
+        participant=participant,
+        late=late,
+        figures=asked.table().get(participant, PartyFigures(participant)),
+        rows=rows,
+        more=rows[-1].at if len(rows) == ENTRIES else None,
+        other_side="holder" if by == "recipient" else "recipient",
+        name_of=namer(regulator.desk),
+        seconds=lambda value: in_words(regulator.desk, value),
     )
 
 

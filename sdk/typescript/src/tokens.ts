@@ -11,6 +11,7 @@ class TokenSource {
   private proofKey: Promise<Signer> | undefined;
   private token: { text: string; until: number } | undefined;
   private asking: Promise<string> | undefined;
+  private nonce: string | undefined;
 
   /** `key` is registered for `client` use: one key, one purpose. `issuer`: the ledger's public URL, exactly. */
   constructor(
@@ -27,6 +28,11 @@ class TokenSource {
     return { Authorization: `DPoP ${token}`, DPoP: await this.proof(method, url, token) };
   }
 
+  /** What the next proofs bring, where the ledger wants nonces (RFC 9449 §8). */
+  learn(nonce: string): void {
+    this.nonce = nonce;
+  }
+
   private async current(within: number): Promise<string> {
     if (this.token !== undefined && this.token.until > performance.now()) return this.token.text;
     this.asking ??= this.fetch(within).finally(() => (this.asking = undefined));
@@ -34,6 +40,19 @@ class TokenSource {
   }
 
   private async fetch(within: number): Promise<string> {
+    const asked = performance.now();
+    const made = (): Promise<[string, Record<string, string>]> => this.question();
+    const answer = await this.transport.once(`${this.issuer}/token`, made, (nonce) => this.learn(nonce), within);
+    const { access_token: text, token_type: kind, expires_in: seconds } = jsonOf(answer);
+    if (typeof text !== "string" || String(kind).toLowerCase() !== "dpop" || typeof seconds !== "number") {
+      throw new LedgerUnavailable("the token service gave no token that is bound to a key");
+    }
+    this.token = { text, until: asked + seconds * 1_000 - EARLY_MS };
+    return text;
+  }
+
+  /** Body and headers of one request for a token: assertion and proof are for one use. */
+  private async question(): Promise<[string, Record<string, string>]> {
     const now = Math.floor(Date.now() / 1_000);
     const claims = {
       aud: this.issuer, exp: now + 50, iat: now, iss: this.participant, jti: freshJti(), sub: this.participant,
@@ -44,22 +63,15 @@ class TokenSource {
       client_id: this.participant,
       grant_type: "client_credentials",
     });
-    const asked = performance.now();
-    const url = `${this.issuer}/token`;
-    const headers = { "Content-Type": "application/x-www-form-urlencoded", DPoP: await this.proof("POST", url) };
-    const answer = await this.transport.once(url, form.toString(), headers, within);
-    const { access_token: text, token_type: kind, expires_in: seconds } = jsonOf(answer);
-    if (typeof text !== "string" || String(kind).toLowerCase() !== "dpop" || typeof seconds !== "number") {
-      throw new LedgerUnavailable("the token service gave no token that is bound to a key");
-    }
-    this.token = { text, until: asked + seconds * 1_000 - EARLY_MS };
-    return text;
+    const proof = await this.proof("POST", `${this.issuer}/token`);
+    return [form.toString(), { "Content-Type": "application/x-www-form-urlencoded", DPoP: proof }];
   }
 
   private async proof(method: string, url: string, token?: string): Promise<string> {
     this.proofKey ??= LocalSigner.generate("dpop", "ES256").then(({ signer }) => signer);
     const key = await this.proofKey;
     const claims: Record<string, unknown> = { htm: method, htu: url, iat: Math.floor(Date.now() / 1_000), jti: freshJti() };
+    if (this.nonce !== undefined) claims["nonce"] = this.nonce;
     if (token !== undefined) claims["ath"] = b64u(await sha256(utf8(token)));
     return signJwt(key, { jwk: key.jwk, typ: "dpop+jwt" }, claims);
   }
@@ -75,6 +87,13 @@ export class Tokens {
 
   /** What makes token and proof of a request to `path` of the address that is to be asked. */
   headers(method: string, path: string): Headers {
-    return (address, within) => (this.sources.get(address) as TokenSource).headers(method, path, within);
+    return {
+      make: (address, within) => this.at(address).headers(method, path, within),
+      learn: (address, nonce) => this.at(address).learn(nonce),
+    };
+  }
+
+  private at(address: string): TokenSource {
+    return this.sources.get(address) as TokenSource;
   }
 }

@@ -33,11 +33,21 @@ export const THROUGH_A_FAILOVER: Patience = { ...PATIENCE, tries: 60, longestPau
 export interface Answer {
   readonly status: number;
   readonly body: Bytes;
+  /** What the next DPoP proof for this address brings, where the ledger wants nonces (RFC 9449 §8.2). */
+  readonly nonce: string | null;
 }
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-/** Makes the headers of one try, for the address that it goes to, within so many milliseconds. */
-export type Headers = (address: string, within: number) => Promise<Record<string, string>>;
+/** The headers of one try, a proof of possession among them. */
+export interface Headers {
+  /** For the address that it goes to, within so many milliseconds. */
+  make(address: string, within: number): Promise<Record<string, string>>;
+  /** The nonce that the next proof for an address brings. */
+  learn(address: string, nonce: string): void;
+}
+
+/** The error of a proof without the nonce that the ledger wants (RFC 9449 §8, §9). */
+const WANTS_NONCE = "use_dpop_nonce";
 
 const AGAIN = [429, 502, 503, 504];
 /** It is about the client and not about the node: no other node is asked before its time either. */
@@ -79,7 +89,7 @@ export class Transport {
   ) {}
 
   /**
-   * Send until an answer comes: the same bytes to one address after the other. `headers` is asked again for each try, as a
+   * Send until an answer comes: the same bytes to one address after the other. `headers` are made again for each try, as a
    * proof of possession is for one use and one address.
    * Throws RefusedByLedger for a final no, LedgerUnavailable when patience ends.
    */
@@ -102,8 +112,7 @@ export class Transport {
       const asked = performance.now();
       let [asksFor, everywhere] = [0, false];
       try {
-        const extra = headers === undefined ? {} : await headers(address, left);
-        const [answer, retryAfter] = await this.send(method, address + path, body, extra, left);
+        const [answer, retryAfter] = await this.proved(method, address, path, body, headers, begun);
         if (answer.status < 300) {
           addresses.answered(address);
           return answer;
@@ -141,16 +150,52 @@ export class Transport {
     return found;
   }
 
-  /** One request that is not repeated by itself: its proof is for one use. Throws as `ask` does. */
-  async once(url: string, body: string, headers: Record<string, string>, within: number): Promise<Answer> {
-    const answer = await this.send("POST", url, body, headers, within).then(
-      ([came]) => came,
-      (error: unknown) => {
+  /**
+   * One request with a proof, which is for one use: sent once, and once more where the ledger tells the nonce that the proof
+   * must bring. `made`: its body and headers; `learn`: hears the nonce of each answer. Throws as `ask` does.
+   */
+  async once(
+    url: string,
+    made: () => Promise<[string, Record<string, string>]>,
+    learn: (nonce: string) => void,
+    within: number,
+  ): Promise<Answer> {
+    const end = performance.now() + within;
+    const sent = async (): Promise<Answer> => {
+      const [body, headers] = await made();
+      const [answer] = await this.send("POST", url, body, headers, end - performance.now()).catch((error: unknown) => {
         throw new LedgerUnavailable(`POST ${url}: ${String(error)}`);
-      },
-    );
+      });
+      if (answer.nonce !== null) learn(answer.nonce);
+      return answer;
+    };
+    let answer = await sent();
+    if (answer.nonce !== null && answer.status === 400 && problemOf(answer)["error"] === WANTS_NONCE) answer = await sent();
     if (answer.status < 300) return answer;
     throw AGAIN.includes(answer.status) ? new LedgerUnavailable(`POST ${url}: ${answer.status}`) : refusal(answer);
+  }
+
+  /** One try; twice where the ledger asks for a proof with the nonce that it tells. */
+  private async proved(
+    method: string,
+    address: string,
+    path: string,
+    body: string | undefined,
+    headers: Headers | undefined,
+    begun: number,
+  ): Promise<[Answer, number]> {
+    const sent = async (): Promise<[Answer, number, boolean]> => {
+      const left = (): number => begun + this.patience.longest - performance.now();
+      const extra = (await headers?.make(address, left())) ?? {};
+      return this.send(method, address + path, body, extra, left());
+    };
+    const [answer, retryAfter, wantsNonce] = await sent();
+    if (headers === undefined || answer.nonce === null) return [answer, retryAfter];
+    headers.learn(address, answer.nonce);
+    if (!wantsNonce) return [answer, retryAfter];
+    const [again, later] = await sent();
+    if (again.nonce !== null) headers.learn(address, again.nonce);
+    return [again, later];
   }
 
   private async send(
@@ -159,17 +204,18 @@ export class Transport {
     body: string | undefined,
     extra: Record<string, string>,
     within: number,
-  ): Promise<[Answer, number]> {
+  ): Promise<[Answer, number, boolean]> {
     const response = await this.fetch(url, {
       method,
       headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...extra },
       ...(body === undefined ? {} : { body }),
       redirect: "error",
-      signal: AbortSignal.timeout(Math.ceil(Math.min(this.patience.timeout, within))),
+      signal: AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(this.patience.timeout, within)))),
     });
     const after = response.headers.get("retry-after") ?? "";
-    const answer = { status: response.status, body: await bounded(response) };
-    return [answer, /^[0-9]{1,6}$/.test(after) ? Number(after) * 1_000 : 0];
+    const wantsNonce = response.status === 401 && (response.headers.get("www-authenticate") ?? "").includes(WANTS_NONCE);
+    const answer = { status: response.status, body: await bounded(response), nonce: response.headers.get("dpop-nonce") };
+    return [answer, /^[0-9]{1,6}$/.test(after) ? Number(after) * 1_000 : 0, wantsNonce];
   }
 }
 

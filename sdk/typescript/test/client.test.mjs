@@ -167,6 +167,47 @@ test("each node gives tokens of its own, and one that gives none is passed over"
   assert.deepEqual(issuers, [A, B]);
 });
 
+/** A ledger that gives these answers in their order: status, path, nonce; `told`: what each request's proof brought. */
+async function withNonces(answers, baseUrl = A) {
+  const { signer } = await LocalSigner.generate("c");
+  const told = [];
+  const next = (url, init) => {
+    told.push(JSON.parse(Buffer.from(init.headers.DPoP.split(".")[1], "base64url")).nonce);
+    const [status, path, nonce] = answers[url.origin].shift().split(" ");
+    assert.equal(url.pathname, path);
+    const token = { access_token: "t", token_type: "DPoP", expires_in: 60 };
+    const body = status !== "200" ? { error: "use_dpop_nonce" } : path === "/token" ? token : {};
+    return json(Number(status), body, { "dpop-nonce": nonce, ...(status === "401" ? { "www-authenticate": 'DPoP error="use_dpop_nonce"' } : {}) });
+  };
+  const [ledger] = await client(next, [], { baseUrl, clientKey: signer });
+  return [ledger, told];
+}
+
+test("a proof is made again with the nonce that is told, and the newest is kept", async () => {
+  const answers = ["400 /token a", "200 /token b", "401 /receipts/7 c", "200 /receipts/7 d", "200 /receipts/8 e", "200 /receipts/9 f"];
+  const [ledger, told] = await withNonces({ [A]: answers });
+  for (const index of [7, 8, 9]) await assert.rejects(ledger.receipt(index), Refuted); // an empty object is none
+  assert.deepEqual(told, [undefined, "a", "b", "c", "d", "e"]);
+});
+
+test("a ledger that refuses its own nonce is asked no third time", async () => {
+  const refused = (status) => (error) => error instanceof RefusedByLedger && error.status === status;
+  const [ledger, told] = await withNonces({ [A]: ["200 /token a", "401 /receipts/7 b", "401 /receipts/7 c"] });
+  await assert.rejects(ledger.receipt(7), refused(401));
+  assert.deepEqual(told, [undefined, "a", "b"]);
+  const [other, brought] = await withNonces({ [A]: ["400 /token a", "400 /token b"] });
+  await assert.rejects(other.receipt(7), refused(400));
+  assert.deepEqual(brought, [undefined, "a"]);
+});
+
+test("each address has nonces of its own", async () => {
+  const first = ["400 /token a", "503 /token b", "200 /token c", "200 /receipts/8 d"];
+  const second = ["400 /token z", "200 /token y", "200 /receipts/7 x", "503 /receipts/8 w"];
+  const [ledger, told] = await withNonces({ [A]: first, [B]: second }, [A, B]);
+  for (const index of [7, 8]) await assert.rejects(ledger.receipt(index), Refuted);
+  assert.deepEqual(told, [undefined, "a", undefined, "z", "y", "x", "b", "c"]);
+});
+
 test("a node that has not heard yet is asked again before the log is accused", async () => {
   const [pauses, memory] = [[], new InMemory()];
   await memory.write(three);

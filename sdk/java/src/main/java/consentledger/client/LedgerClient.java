@@ -265,8 +265,7 @@ public final class LedgerClient {
     }
 
     private Transport.Answer read(String path) throws LedgerException {
-        return transport.ask(
-                "GET", path, null, tokens.isEmpty() ? null : (address, within) -> tokens.get(address).headers("GET", path, within));
+        return transport.ask("GET", path, null, tokens.isEmpty() ? null : Tokens.of(tokens, "GET", path));
     }
 
     private List<VerifiedReceipt> openAll(Transport.Answer answer) throws LedgerException {

@@ -22,6 +22,7 @@ final class Tokens {
     private final Signer proofKey = LocalSigner.generate("dpop", "ES256");
     private String token;
     private long until;
+    private volatile String nonce;
 
     Tokens(Transport transport, String participant, Signer key, String issuer) {
         this.transport = transport;
@@ -36,18 +37,31 @@ final class Tokens {
         return Map.of("Authorization", "DPoP " + current, "DPoP", proof(method, issuer + path.split("\\?", 2)[0], current));
     }
 
+    /** What the next proofs bring, where the ledger wants nonces (RFC 9449 §8). */
+    void learn(String told) {
+        nonce = told;
+    }
+
+    /** Token and proof for requests by {@code method} to {@code path}, of whichever of these nodes is asked. */
+    static Transport.Headers of(Map<String, Tokens> nodes, String method, String path) {
+        return new Transport.Headers() {
+            @Override
+            public Map<String, String> make(String address, Duration within) throws LedgerException {
+                return nodes.get(address).headers(method, path, within);
+            }
+
+            @Override
+            public void learn(String address, String told) {
+                nodes.get(address).learn(told);
+            }
+        };
+    }
+
     private synchronized String current(Duration within) throws LedgerException {
         if (token != null && until - System.nanoTime() > 0) return token;
-        long now = System.currentTimeMillis() / 1_000;
-        Map<String, Object> claims = Map.of(
-                "aud", issuer, "exp", now + 50, "iat", now, "iss", participant, "jti", freshJti(), "sub", participant);
-        String form = "grant_type=client_credentials&client_id=" + coded(participant)
-                + "&client_assertion_type=" + coded("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-                + "&client_assertion=" + jwt(key, Map.of("kid", key.kid(), "typ", "JWT"), claims);
         long asked = System.nanoTime();
-        String url = issuer + "/token";
-        Map<String, String> headers = Map.of("DPoP", proof("POST", url, null));
-        Map<String, Object> answer = transport.once(url, form, "application/x-www-form-urlencoded", headers, within).json();
+        Map<String, Object> answer =
+                transport.once(issuer + "/token", "application/x-www-form-urlencoded", this::question, this::learn, within).json();
         boolean bound = "dpop".equalsIgnoreCase(String.valueOf(answer.get("token_type")));
         if (!bound || !(answer.get("access_token") instanceof String text) || !(answer.get("expires_in") instanceof Long life)) {
             throw new LedgerException.WrongAnswer("the token service gave no token that is bound to a key");
@@ -57,9 +71,22 @@ final class Tokens {
         return token;
     }
 
+    /** One request for a token: assertion and proof are for one use. */
+    private Transport.Form question() {
+        long now = System.currentTimeMillis() / 1_000;
+        Map<String, Object> claims = Map.of(
+                "aud", issuer, "exp", now + 50, "iat", now, "iss", participant, "jti", freshJti(), "sub", participant);
+        String form = "grant_type=client_credentials&client_id=" + coded(participant)
+                + "&client_assertion_type=" + coded("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+                + "&client_assertion=" + jwt(key, Map.of("kid", key.kid(), "typ", "JWT"), claims);
+        return new Transport.Form(form, Map.of("DPoP", proof("POST", issuer + "/token", null)));
+    }
+
     private String proof(String method, String url, String bound) {
         Map<String, Object> claims = new TreeMap<>(Map.of(
                 "htm", method, "htu", url, "iat", System.currentTimeMillis() / 1_000, "jti", freshJti()));
+        String told = nonce;
+        if (told != null) claims.put("nonce", told);
         if (bound != null) claims.put("ath", Bytes.b64u(Bytes.sha256(Bytes.utf8(bound))));
         return jwt(proofKey, Map.of("jwk", proofKey.jwk(), "typ", "dpop+jwt"), claims);
     }

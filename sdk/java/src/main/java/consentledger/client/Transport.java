@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Asking again, politely: bounded tries, growing pauses with jitter, Retry-After obeyed, answers of bounded size, several addresses.
@@ -25,11 +27,16 @@ final class Transport {
     private static final int TOO_MANY = 429;
     /** A node that only reads, asked to record: another one is asked, and this one not again. */
     private static final int ELSEWHERE = 421;
+    private static final Duration SOON = Duration.ofMillis(1);
     private static final int BEHIND_TRIES = 10;
     /** Between two tries: another node learns within a second what one has recorded, a reader as soon as its standby does. */
     private static final long BEHIND_MS = 500;
 
-    record Answer(int status, byte[] body) {
+    /** The error of a proof without the nonce that the ledger wants (RFC 9449 §8, §9). */
+    private static final String WANTS_NONCE = "use_dpop_nonce";
+
+    /** {@code nonce}: what the next DPoP proof for this address brings, or null (RFC 9449 §8.2). */
+    record Answer(int status, byte[] body, String nonce) {
         /** The JSON object of the answer, as any spelling has it. */
         Map<String, Object> json() throws LedgerException.WrongAnswer {
             try {
@@ -43,7 +50,13 @@ final class Transport {
     /** Headers for one try, made within a time: a proof of possession is for one use and one address. */
     interface Headers {
         Map<String, String> make(String address, Duration within) throws LedgerException;
+
+        /** The nonce that the next proof for an address brings. */
+        void learn(String address, String nonce);
     }
+
+    /** A request with a proof: its body and headers. */
+    record Form(String body, Map<String, String> headers) {}
 
     /** Reads what is said to be the newest checkpoint. */
     interface ReadHead {
@@ -55,7 +68,7 @@ final class Transport {
         void of(long ms) throws InterruptedException;
     }
 
-    private record Sent(Answer answer, long retryAfterMs) {}
+    private record Sent(Answer answer, long retryAfterMs, boolean wantsNonce) {}
 
     private final HttpClient http = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1) // in clear the JDK would ask to change to HTTP/2 in the midst of a POST
@@ -104,8 +117,7 @@ final class Transport {
             long asksFor = 0;
             boolean everywhere = false;
             try {
-                Map<String, String> extra = headers == null ? Map.of() : headers.make(address, left);
-                Sent sent = send(method, address + path, body, "application/json", extra, left);
+                Sent sent = proved(method, address, path, body, headers, left);
                 int status = sent.answer.status;
                 if (status < 300) {
                     addresses.answered(address);
@@ -144,14 +156,37 @@ final class Transport {
         return found;
     }
 
-    /** One request that is not repeated by itself. */
-    Answer once(String url, String body, String type, Map<String, String> headers, Duration within) throws LedgerException {
+    /**
+     * One request with a proof, which is for one use: sent once, and once more where the ledger tells the nonce that the proof must
+     * bring. {@code made}: its body and headers; {@code learn}: hears the nonce of each answer.
+     */
+    Answer once(String url, String type, Supplier<Form> made, Consumer<String> learn, Duration within) throws LedgerException {
+        long begun = System.nanoTime();
         try {
-            Answer answer = send("POST", url, body, type, headers, within).answer;
-            if (answer.status < 300) return answer;
-            throw refusal(url, answer);
+            for (boolean again = false; ; again = true) {
+                Form form = made.get();
+                Answer answer = send("POST", url, form.body, type, form.headers, within.minusMillis(since(begun))).answer;
+                if (answer.nonce != null) learn.accept(answer.nonce);
+                if (answer.status < 300) return answer;
+                boolean wanted = answer.status == 400 && WANTS_NONCE.equals(problem(answer).get("error"));
+                if (again || answer.nonce == null || !wanted) throw refusal(url, answer);
+            }
         } catch (IOException error) {
             throw new LedgerException.Unavailable("POST " + url + ": " + error, error);
+        }
+    }
+
+    /** One try; twice where the ledger asks for a proof with the nonce that it tells. */
+    private Sent proved(String method, String address, String path, String body, Headers headers, Duration within)
+            throws IOException, LedgerException {
+        long begun = System.nanoTime();
+        for (boolean again = false; ; again = true) {
+            Duration left = within.minusMillis(since(begun));
+            Map<String, String> extra = headers == null ? Map.of() : headers.make(address, left);
+            Sent sent = send(method, address + path, body, "application/json", extra, left);
+            if (headers == null || sent.answer.nonce == null) return sent;
+            headers.learn(address, sent.answer.nonce);
+            if (again || !sent.wantsNonce) return sent;
         }
     }
 
@@ -182,6 +217,7 @@ final class Transport {
     private Sent send(String method, String url, String body, String type, Map<String, String> headers, Duration within)
             throws IOException, LedgerException {
         Duration timeout = within.compareTo(patience.timeout()) < 0 ? within : patience.timeout();
+        if (timeout.compareTo(SOON) < 0) timeout = SOON; // the JDK takes no time that is over
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url)).timeout(timeout);
         headers.forEach(request::header);
         if (body != null) request.header("Content-Type", type);
@@ -193,7 +229,10 @@ final class Transport {
                 if (content.length > ANSWER_LIMIT) throw new LedgerException.WrongAnswer("the answer is too long");
                 String after = response.headers().firstValue("retry-after").orElse("");
                 long wait = after.matches("[0-9]{1,6}") ? Long.parseLong(after) * 1_000 : 0;
-                return new Sent(new Answer(response.statusCode(), content), wait);
+                String nonce = response.headers().firstValue("dpop-nonce").orElse(null);
+                boolean wantsNonce = response.statusCode() == 401
+                        && response.headers().firstValue("www-authenticate").orElse("").contains(WANTS_NONCE);
+                return new Sent(new Answer(response.statusCode(), content, nonce), wait, wantsNonce);
             }
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();

@@ -137,7 +137,7 @@ class AddressesTest {
         Map<String, Tokens> tokens = Map.of(
                 first.url, new Tokens(transport, "app-1", key, first.url),
                 second.url, new Tokens(transport, "app-1", key, second.url));
-        Transport.Headers headers = (address, within) -> tokens.get(address).headers("GET", "/receipts/7", within);
+        Transport.Headers headers = Tokens.of(tokens, "GET", "/receipts/7");
         assertEquals(200, transport.ask("GET", "/receipts/7", null, headers).status());
         assertEquals(List.of(first, second, second), order);
     }
