@@ -21,7 +21,7 @@ from ledger.storage.log import LogStore
 from ledger.storage.rows import open_consent
 from ledger.storage.standing import open_at
 from ledger.storage.tables import body_volumes, entries
-from ledger.storage.volumes import SPAN, Body, Fetch, Volumes, mark_of, path_of, volume_of, write_volume
+from ledger.storage.volumes import SPAN, Fetch, SealedBody, Volumes, mark_of, path_of, volume_of, write_volume
 from ledger.vault.keystore import KeyStore
 
 _PORTION: Final = 500
@@ -84,9 +84,10 @@ def move_bodies(
     return moved
 
 
-def _movable(connection: Connection, keystore: KeyStore, first: int, below: int) -> list[Body]:
+def _movable(connection: Connection, keystore: KeyStore, first: int, below: int) -> list[SealedBody]:
     """Bodies that are in the database, and that nobody will ask for to decide. Each is opened first: what is not what its leaf
-    commits to stays where it is, for `check` to find. Bodies of erased chains open to nobody, and move as they are."""
+    commits to stays where it is, for `check` to find. Bodies of erased chains open to nobody, and move as they are. A decision
+    reads its consent's chain from the entry that the stored state rests on, and nothing below it."""
     query = select(entries).where(entries.c.idx >= first, entries.c.idx < below, entries.c.kind == Kind.CONSENT.value)
     rows = connection.execute(query.where(entries.c.sealed.is_not(None)).order_by(entries.c.idx)).all()
     rows = [row for row in rows if volume_of(row.sealed) is None]
@@ -96,15 +97,14 @@ def _movable(connection: Connection, keystore: KeyStore, first: int, below: int)
     states = {row.chain: row for row in select_in(connection, CONSENTS, list(ciphers))}
     rest_on = {chain: open_consent(row, ciphers[chain]).seq for chain, row in states.items()}
     return [
-        Body(row.idx, bytes(row.sealed))
+        SealedBody(row.idx, bytes(row.sealed))
         for row in rows
         if row.chain in destroyed
-        # a decision reads its consent's chain from the entry that the stored state rests on, and nothing below it
         or (row.seq <= rest_on.get(row.chain, -1) and open_at(row, ciphers[row.chain])[0].act.startswith("access."))
     ]
 
 
-def _move(store: LogStore, place: VolumePlace, fetch: Fetch, bodies: list[Body]) -> None:
+def _move(store: LogStore, place: VolumePlace, fetch: Fetch, bodies: list[SealedBody]) -> None:
     content = write_volume(bodies)
     digest = hashlib.sha256(content).digest()
     place.create(path_of(digest), content)

@@ -29,7 +29,7 @@ Fetch = Callable[[str], bytes | None]
 """Takes a path; the file's bytes, or None when there is no such file. Raises Unavailable when the place does not answer."""
 
 
-class Body(NamedTuple):
+class SealedBody(NamedTuple):
     """The sealed body of the entry at `at`."""
 
     at: int
@@ -51,7 +51,7 @@ def path_of(digest: bytes) -> str:
     return f"bodies/{digest.hex()[:2]}/{digest.hex()}"
 
 
-def write_volume(bodies: Iterable[Body]) -> bytes:
+def write_volume(bodies: Iterable[SealedBody]) -> bytes:
     """A volume of these bodies, whose indexes rise."""
     parts = (b"%b%b%b" % (one.at.to_bytes(8), len(one.sealed).to_bytes(4), one.sealed) for one in bodies)
     return _HEADER + b"".join(parts)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,16 @@ from ledger.errors import BodiesAway, ImpossibleLeg
 from ledger.publish.places import fetching_from, open_place
 from ledger.storage.moving import MovedBodies, move_bodies, moved_bodies, return_bodies
 from ledger.storage.tables import entries
-from ledger.storage.volumes import MARK_SIZE, Body, Volumes, mark_of, path_of, read_volume, volume_of, write_volume
+from ledger.storage.volumes import (
+    MARK_SIZE,
+    SealedBody,
+    Volumes,
+    mark_of,
+    path_of,
+    read_volume,
+    volume_of,
+    write_volume,
+)
 from tests.conformance import ROOT
 from tests.ledger.kit import FINTECH, Node, item, new_consent_id, running
 from tests.ledger.legs import leg
@@ -84,8 +94,21 @@ class Tiered:
 
 @pytest.fixture
 def tiered(engine_url: str, tmp_path: Path) -> Iterator[Tiered]:
+    with grown(engine_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def on_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Tiered]:
+    """For what no engine has a part in."""
+    with grown(sqlite_url, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def grown(url: str, tmp_path: Path) -> Iterator[Tiered]:
     folder = tmp_path / "cold"
-    with running(tmp_path, engine_url, bodies_at=str(folder)) as node:
+    with running(tmp_path, url, bodies_at=str(folder)) as node:
         consent, ended = node.grant(), node.grant()
         node.ledger.submit_and_wait(node.batch(*(item(ended) for _ in range(ACCESSES))))
         node.revoke(ended)
@@ -97,7 +120,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_was_moved_is_read_through_and_the_log_goes_on(tiered: Tiered) -> None:
+def test_moved_bodies_are_read_through_and_the_log_goes_on(tiered: Tiered) -> None:
     node, before = tiered.node, tiered.bundle("before")
     receipts = [node.ledger.records.receipt_for(FINTECH, index) for index in tiered.accesses]
     moved = tiered.move()
@@ -128,64 +151,60 @@ def test_no_decision_waits_for_the_place_of_old_bodies(tiered: Tiered) -> None:
     node.revoke(tiered.consent)
 
 
-def test_what_a_stranger_tried_stays(tiered: Tiered) -> None:
-    """Before a consent of that name is decided on, the chain is read from its beginning: its bodies must be in the database."""
-    denied = tiered.node.access(new_consent_id())
-    tiered.move()
-    assert denied.index not in tiered.marks()
-
-
-def test_only_bodies_of_accesses_leave(tiered: Tiered) -> None:
-    tiered.move()
-    opened = [tiered.node.ledger.records.receipt_for(FINTECH, index) for index in tiered.marks()]
+def test_only_bodies_of_accesses_leave_and_what_a_stranger_tried_stays(on_sqlite: Tiered) -> None:
+    """Before a consent of that name is decided on, its chain is read from the beginning: the body must be there."""
+    denied = on_sqlite.node.access(new_consent_id())
+    on_sqlite.move()
+    opened = [on_sqlite.node.ledger.records.receipt_for(FINTECH, index) for index in on_sqlite.marks()]
     assert {one.act for one in opened} == {"access.request"}
+    assert denied.index not in on_sqlite.marks()
 
 
-def test_a_place_that_does_not_answer_is_told_and_is_no_defect(tiered: Tiered) -> None:
-    tiered.move()
-    tiered.folder.rename(tiered.folder.with_name("away"))
-    tiered.node.restart()
+def test_a_place_that_does_not_answer_is_told_and_is_no_defect(on_sqlite: Tiered) -> None:
+    on_sqlite.move()
+    on_sqlite.folder.rename(on_sqlite.folder.with_name("away"))
+    on_sqlite.node.restart()
     with pytest.raises(BodiesAway, match="cannot be read"):
-        tiered.node.ledger.records.receipt_for(FINTECH, tiered.accesses[0])
+        on_sqlite.node.ledger.records.receipt_for(FINTECH, on_sqlite.accesses[0])
     with pytest.raises(BodiesAway):
-        tiered.bundle("bundle")
-    found = tiered.check()
+        on_sqlite.bundle("bundle")
+    found = on_sqlite.check()
     assert (found.count, found.unchecked_count > 1) == (0, True), found.defects
     assert f"{2 * ACCESSES - 1} bodies more" in " ".join(found.unchecked)
 
 
 @pytest.mark.parametrize("harm", ["missing", "altered"])
-def test_a_lost_volume_is_a_finding_and_never_a_gap(tiered: Tiered, harm: str) -> None:
-    tiered.move()
-    [volume] = tiered.volumes()
+def test_a_lost_volume_is_a_finding_and_never_a_gap(on_sqlite: Tiered, harm: str) -> None:
+    on_sqlite.move()
+    [volume] = on_sqlite.volumes()
     content = volume.read_bytes()
     volume.unlink()
     if harm == "altered":
         volume.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     (volume.parent / "another").write_bytes(b"")
-    tiered.node.restart()
+    on_sqlite.node.restart()
     with pytest.raises(BodiesAway, match="bring it back from a copy"):
-        tiered.node.ledger.records.receipt_for(FINTECH, tiered.accesses[0])
+        on_sqlite.node.ledger.records.receipt_for(FINTECH, on_sqlite.accesses[0])
     with pytest.raises(BodiesAway):
-        tiered.bundle("bundle")
-    found = tiered.check()
+        on_sqlite.bundle("bundle")
+    found = on_sqlite.check()
     assert found.count == 2 * ACCESSES, found.defects
     assert all("bring it back from a copy" in defect for defect in found.defects)
     volume.write_bytes(content)
-    assert tiered.check().count == 0, "a copy of the volume repairs it"
+    assert on_sqlite.check().count == 0, "a copy of the volume repairs it"
 
 
-def test_an_erasure_closes_what_lies_in_the_place_too(tiered: Tiered) -> None:
-    node = tiered.node
-    tiered.move()
-    node.ledger.erase([consent_chain(tiered.ended)], "gdpr-17", ("one", "two"))
-    found = tiered.check()
+def test_an_erasure_closes_what_lies_in_the_place_too(on_sqlite: Tiered) -> None:
+    node = on_sqlite.node
+    on_sqlite.move()
+    node.ledger.erase([consent_chain(on_sqlite.ended)], "gdpr-17", ("one", "two"))
+    found = on_sqlite.check()
     assert (found.count, found.unchecked_count) == (0, 0), found.defects
     assert found.erased >= ACCESSES
-    [volume] = tiered.volumes()
+    [volume] = on_sqlite.volumes()
     inside = read_volume(volume.read_bytes())
     assert len(inside) == 2 * ACCESSES, "its bytes are there, and their key is nowhere"
-    assert not node.ledger.keystore.existing([consent_chain(tiered.ended)])
+    assert not node.ledger.keystore.existing([consent_chain(on_sqlite.ended)])
 
 
 def test_all_bodies_come_back_as_they_were(tiered: Tiered) -> None:
@@ -199,12 +218,12 @@ def test_all_bodies_come_back_as_they_were(tiered: Tiered) -> None:
     assert tiered.check().count == 0
 
 
-def test_what_reads_back_otherwise_moves_nothing(tiered: Tiered) -> None:
-    ledger = tiered.node.ledger
-    place = open_place(tiered.where)
+def test_a_volume_that_reads_back_otherwise_moves_nothing(on_sqlite: Tiered) -> None:
+    ledger = on_sqlite.node.ledger
+    place = open_place(on_sqlite.where)
     with pytest.raises(BodiesAway, match="nothing was moved"):
         move_bodies(ledger.store, ledger.keystore, place, lambda _: b"other bytes", ledger.tree.size())
-    assert not tiered.marks()
+    assert not on_sqlite.marks()
 
 
 def test_the_database_takes_no_mark_of_a_volume_that_is_not_on_record(tiered: Tiered) -> None:
@@ -241,9 +260,9 @@ def test_a_command_that_is_killed_at_any_step_loses_nothing(tiered: Tiered) -> N
 
 
 def test_a_volume_of_another_form_is_refused() -> None:
-    good = write_volume([Body(3, b"three"), Body(7, b"seven")])
+    good = write_volume([SealedBody(3, b"three"), SealedBody(7, b"seven")])
     assert read_volume(good) == {3: b"three", 7: b"seven"}
-    for bad in (b"", good[1:], good[:-1], good + b"\0", write_volume([Body(7, b"a"), Body(3, b"b")])):
+    for bad in (b"", good[1:], good[:-1], good + b"\0", write_volume([SealedBody(7, b"a"), SealedBody(3, b"b")])):
         with pytest.raises(BodiesAway):
             read_volume(bad)
 
