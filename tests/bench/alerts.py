@@ -28,8 +28,8 @@ from ledger.clock import SystemClock
 from ledger.orders import SCORING
 from ledger.queries.scoring import AlertReader, recorded_alerts
 from ledger.storage.tables import entries
-from tests.ledger.kit import Node, Signer, ed25519_signer, item, registered, separately, terms_hash
 from tests.ledger.supervised import Place, supervised
+from tests.world import Node, Party, item, registered, separately, terms_hash
 
 BATCH = 50
 CATCH_UP_SECONDS = 60
@@ -38,9 +38,9 @@ WAITING = 50
 """Ends that nobody has taken note of yet."""
 
 
-def consent_at(node: Node, bank: Signer) -> str:
+def consent_at(node: Node, bank: Party) -> str:
     """A consent that a further holder gave."""
-    consent = node.request(holder=bank.participant)
+    consent = node.request(holder=bank.id)
     said = {
         "accounts": ["a" * 22],
         "authoriser": "b" * 22,
@@ -51,20 +51,19 @@ def consent_at(node: Node, bank: Signer) -> str:
         "version": 1,
         "separate_consents": separately(("provision", "sensitive"), node.clock.now()),
     }
-    companion = node.say(bank, "subject.consent", consent_id=consent, subject="d" * 22)
-    statement = node.say(bank, "consent.authorise", **said)
+    companion = bank.sign("subject.consent", consent_id=consent, subject="d" * 22)
+    statement = bank.sign("consent.authorise", **said)
     node.ledger.submit_and_wait(node.ledger.prepare(statement, companion=companion))
     return consent
 
 
-def plant(node: Node, bank: Signer, consent: str) -> int:
+def plant(node: Node, bank: Party, consent: str) -> int:
     """An access whose legs differ; the entry at which an alert is found."""
     asked = item(consent)
     [access] = node.ledger.submit_and_wait(node.batch(asked))
     index = 0
     for act, signer, rows in (("access.release", bank, 5), ("access.receive", node.fintech, 6)):
-        index = node.record(
-            signer,
+        index = signer.record(
             act,
             consent_id=consent,
             interaction_id=asked["interaction_id"],
@@ -77,7 +76,7 @@ def plant(node: Node, bank: Signer, consent: str) -> int:
 
 
 def latencies(
-    place: Place, banks: list[tuple[Signer, str]], consents: list[str], rate: int, seconds: int
+    place: Place, banks: list[tuple[Party, str]], consents: list[str], rate: int, seconds: int
 ) -> tuple[list[int], float]:
     """Milliseconds from entry to alert, and the accesses a second that were reached, while `rate` of them are asked for."""
     node, ended, done = place.node, threading.Event(), [0]
@@ -186,8 +185,8 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         supervised(
-            Path(folder),
             f"sqlite:///{folder}/ledger.sqlite",
+            Path(folder),
             clock=SystemClock(),  # type: ignore[arg-type]  # the machine's own
         ) as place,
     ):
@@ -195,10 +194,10 @@ def main() -> None:
         place.approved("scoring.activated", scoring=SCORING)
         for _ in range(WAITING):
             node.revoke(node.grant())  # nobody takes note: each of them waits in the queue of rule 14
-        banks: list[tuple[Signer, str]] = []
+        banks: list[tuple[Party, str]] = []
         for number in range(HOLDERS):
-            bank = ed25519_signer(f"bench-bank-{number:02d}")
-            node.ledger.record_documents(registered(bank.participant, "holder"), bank.key_added())
+            bank = node.party(f"bench-bank-{number:02d}")
+            node.ledger.record_documents(registered(bank.id, "holder"), bank.key_added())
             banks.append((bank, consent_at(node, bank)))
         consents = [node.grant(frequency_per_day=0) for _ in range(200)]
         working = Reading(node.ledger)

@@ -13,10 +13,9 @@ from ledger.publish.places import fetching_from, open_place
 from ledger.storage.cosignatures import CosignatureStore
 from ledger.storage.moving import move_bodies
 from ledger.witnessing import cosign, open_cosignatures
-from tests.ledger.kit import Node, item, reference
 from tests.ledger.legs import HOUR, leg
 from tests.verifier.gestures import RP, Passkey
-from tests.world import record_index_head
+from tests.world import Node, item, record_index_head, reference
 
 WITNESS = Cosigner("witness.example/w", bytes(range(32)))
 
@@ -61,7 +60,7 @@ class Scene:
         if act == "subject.enrol":
             more = {"public_key": passkey.cose, "rp_id": RP, "sca": {"acr": "sca", "amr": ["otp"], "at": now}}
         members = {"credential_id": passkey.id, "subject": reference("alice"), **more, **changes}
-        return self.node.say(self.node.bank, act, **members)
+        return self.node.bank.sign(act, **members)
 
 
 def made(node: Node) -> Scene:

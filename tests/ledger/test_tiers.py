@@ -108,7 +108,7 @@ def on_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Tiered]:
 @contextmanager
 def grown(url: str, tmp_path: Path) -> Iterator[Tiered]:
     folder = tmp_path / "cold"
-    with running(tmp_path, url, bodies_at=str(folder)) as node:
+    with running(url, tmp_path, bodies_at=str(folder)) as node:
         consent, ended = node.grant(), node.grant()
         node.ledger.submit_and_wait(node.batch(*(item(ended) for _ in range(ACCESSES))))
         node.revoke(ended)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from verifier.rules.translating import Mapping
 
-PUBLISHED = json.loads((Path(__file__).resolve().parents[2] / "verifier" / "rules" / "requests.json").read_bytes())
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = json.loads((ROOT / "verifier" / "rules" / "requests.json").read_bytes())
 HELD = [
     ({"standard": standard, "standard_version": version}, act)
     for act, name in (("consent.request", "standards"), ("consent.amend", "changes"))

@@ -158,7 +158,8 @@ def _after(rule: Object, asked: Asked) -> Wanted:
     bound = asked.at + away
     if unit > 0:
         return f"1 to {bound + apart}", lambda said: type(said) is int and 1 <= said <= bound + apart
-    return f"{bound - apart} or later", lambda said: type(said) is int and said != 0 and said >= bound - apart
+    least = bound - apart
+    return f"{least} or later", lambda said: type(said) is int and said >= least and (said != 0 or bound <= 0)
 
 
 def _rate(rule: Object, asked: Asked) -> Wanted:
