@@ -34,8 +34,8 @@ from ledger.storage.volumes import (
     write_volume,
 )
 from tests.conformance import ROOT
-from tests.ledger.kit import FINTECH, Node, item, new_consent_id, running
 from tests.ledger.legs import leg
+from tests.world import FINTECH, Node, item, new_consent_id, running
 
 ACCESSES = 12
 
