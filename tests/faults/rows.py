@@ -9,7 +9,9 @@ from api.checking import Findings, examine
 from api.office.facts import Notes, details_hash, facts_name
 from ledger.canonical import encode
 from ledger.notes.keys import Cosigner
+from ledger.publish.places import fetching_from, open_place
 from ledger.storage.cosignatures import CosignatureStore
+from ledger.storage.moving import move_bodies
 from ledger.witnessing import cosign, open_cosignatures
 from tests.ledger.legs import HOUR, leg
 from tests.verifier.gestures import RP, Passkey
@@ -34,6 +36,11 @@ class Scene:
     def check(self) -> Findings:
         ledger = self.node.ledger
         return examine(ledger.store, ledger.keystore, ledger.vkey, witnesses=(WITNESS.vkey,))
+
+    def move_bodies(self) -> None:
+        """Those of accesses, as far as they may: see ledger/storage/moving.py."""
+        ledger, where = self.node.ledger, self.node.config.bodies_at
+        move_bodies(ledger.store, ledger.keystore, open_place(where), fetching_from(where), ledger.tree.size())
 
     def agree(self, passkey: Passkey) -> str:
         """A consent that its customer signs with a passkey."""
