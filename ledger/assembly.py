@@ -17,6 +17,7 @@ from ledger.highwater import HighWater
 from ledger.merkle.edge import Edge
 from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Signer, VerifierKey
+from ledger.publish.places import fetching_from
 from ledger.queries.tree import visible_size
 from ledger.sequencer.follower import Follower
 from ledger.sequencer.loop import Sequencer
@@ -24,6 +25,7 @@ from ledger.sequencer.reading import ReadingOnly
 from ledger.sequencer.remote import RemoteSequencer
 from ledger.sequencer.watch import LEAD_MS, ClockWatch
 from ledger.storage.log import Head, LogStore
+from ledger.storage.volumes import NOWHERE, Volumes
 from ledger.vault.keeper import AskedKek
 from ledger.vault.kek import Kek, make_kek, read_kek
 from ledger.vault.keystore import KeyStore
@@ -49,6 +51,8 @@ class NodeConfig:
     """Where this machine's clock is anchored (ledger/sequencer/watch.py); None: in memory only."""
     clock_lead_ms: int = LEAD_MS
     """How far this machine's clock may be ahead of the time that has passed, and of the database's clock."""
+    bodies_at: str = ""
+    """Where old bodies were moved: a folder, or the address of an object store; empty: nowhere."""
     index_interval_ms: int = 0
     """Milliseconds within which an index-head covers every entry; 0: only when one is asked for."""
 
@@ -91,7 +95,9 @@ def open_front(config: NodeConfig, desk: Path, vkey: VerifierKey, kek: AskedKek)
     It opens neither the log's signing key, whose public half is `vkey`, nor the key-encryption key: it asks the process that
     keeps it.
     """
-    keystore = KeyStore(keystore_engine(config.keystore_url), kek, kek_epoch=kek.epoch)
+    keystore = KeyStore(
+        keystore_engine(config.keystore_url), kek, kek_epoch=kek.epoch, bodies=_bodies(config.bodies_at)
+    )
     store = LogStore(writer_engine(config.database_url), reader_engine(config.database_url), keystore)
     return Ledger(
         store,
@@ -109,12 +115,16 @@ def open_reader(config: NodeConfig, vkey: VerifierKey) -> Ledger:
 
 
 def _key_store(config: NodeConfig, clock: Clock | None = None) -> KeyStore:
-    return key_store_of(config.keystore_url, read_kek(config.kek_file), clock)
+    return key_store_of(config.keystore_url, read_kek(config.kek_file), clock, _bodies(config.bodies_at))
 
 
-def key_store_of(url: str, kek: Kek, clock: Clock | None = None) -> KeyStore:
-    """The key store at `url`, opened with this KEK."""
-    return KeyStore(keystore_engine(url), kek.wrapping(), kek_epoch=kek.epoch, clock=clock)
+def _bodies(where: str) -> Volumes:
+    return Volumes(fetching_from(where) if where else None)
+
+
+def key_store_of(url: str, kek: Kek, clock: Clock | None = None, bodies: Volumes = NOWHERE) -> KeyStore:
+    """The key store at `url`, opened with this KEK; `bodies`: where those are that were moved."""
+    return KeyStore(keystore_engine(url), kek.wrapping(), kek_epoch=kek.epoch, clock=clock, bodies=bodies)
 
 
 def create_log(config: NodeConfig, *, clock: Clock | None = None, ruleset: int = OPENS_UNDER) -> None:

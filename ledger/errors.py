@@ -15,6 +15,7 @@ LedgerError
 │   └── NotPermitted        the participant is suspended or lacks the role
 ├── Unavailable       try again later; nothing was acknowledged
 │   ├── QueueFull           back-pressure: more is waiting than may wait
+│   ├── BodiesAway          bodies were moved out of the database, and cannot be had from where they are
 │   ├── ClockAhead          this machine's clock is wrong; it goes on when it is right
 │   └── SequencerStopped    this node may not write; the message says why and what to do
 └── Corrupt           stored data contradicts itself, or history was rolled back
@@ -90,6 +91,15 @@ class Unavailable(LedgerError):
 
 class QueueFull(Unavailable):
     """More submissions wait than the configured bound."""
+
+
+class BodiesAway(Unavailable):
+    """A body was moved out of the database (docs/operating.md, «Evidence tiers»), and cannot be had from there."""
+
+    def __init__(self, detail: str, *, lost: bool) -> None:
+        """`lost`: the place has answered, and does not have the body as it was moved; else it did not answer."""
+        super().__init__(detail)
+        self.lost = lost
 
 
 class ClockAhead(Unavailable):

@@ -46,8 +46,8 @@ REBUILT: Final = ("map_pages", "map_state")
 KEY_STORE: Final = (("SELECT, INSERT, UPDATE", ("data_keys",)), ("SELECT, INSERT", ("key_store",)))
 """What the service may do in the key store: keys are made and destroyed, and their rows stay."""
 
-READ: Final = ("alembic_version",)
-"""The shape of the database, which each start looks at."""
+READ: Final = ("alembic_version", "body_volumes")
+"""The shape of the database, which each start looks at; the volumes of old bodies, which the owner alone moves."""
 
 
 def grant(url: str, role: str) -> None:

@@ -67,9 +67,10 @@ class KeyPair:
             return r.to_bytes(32) + s.to_bytes(32)
         return bytes(self.private.sign(message, padding.PSS(padding.MGF1(SHA256()), 32), SHA256()))
 
-    def jws(self, header: dict[str, Any], payload: bytes) -> str:
-        """A compact JWS; `alg` is this key's unless the header says otherwise."""
-        text = b64u(encode({"alg": self.alg, **header})) + "." + b64u(payload)
+    def jws(self, header: dict[str, Any] | bytes, payload: bytes) -> str:
+        """A compact JWS; `alg` is this key's unless the header says otherwise, or is bytes."""
+        head = header if isinstance(header, bytes) else encode({"alg": self.alg, **header})
+        text = f"{b64u(head)}.{b64u(payload)}"
         return text + "." + b64u(self.sign(text.encode()))
 
 

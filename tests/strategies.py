@@ -9,7 +9,8 @@ from ledger.catalogue import LATEST
 from ledger.consent.state import Approval, Consent, Status
 from ledger.entries.acts import AccessItem
 from ledger.entries.terms import Terms
-from tests.ledger.kit import NOW, item, new_consent_id, reference, terms
+from tests.clocks import NOW
+from tests.world import item, new_consent_id, reference, terms
 
 ACCOUNTS = [reference(f"account-{n}") for n in range(4)]
 PURPOSES = ["budgeting", "credit-check"]

@@ -78,6 +78,7 @@ def test_the_verifier_runs_by_itself(
 DOORS = {
     "api.checking": "the operator's own check reads every table",
     "api.cli.log": "makes the completeness map anew",
+    "api.cli.tiers": "moves old bodies out of the database",
     "api.http.submission": "waits no longer than a commit may take",
     "api.http.answers": "waits for what the sequencer answers",
     "api.office.facts": "keeps a standard's request texts beside the log, in a table of its own",

@@ -18,7 +18,7 @@ from verifier.inputs import check_age, conclude, fresh, head_facts, read_file, t
 from verifier.records.facts import Facts
 from verifier.records.leaf import Leaf
 from verifier.several import judge_set
-from verifier.supervising import alerts, report, scores
+from verifier.supervising import alerts, report, scores, transfers
 from verifier.telling.messages import word
 from verifier.telling.result import Result
 from verifier.tlog.trust import Trust
@@ -41,6 +41,7 @@ __all__ = [
     "receipt",
     "report",
     "scores",
+    "transfers",
     "usage",
 ]
 

@@ -1,12 +1,14 @@
-"""The commands about what supervises: `alerts`, `report`, `scores`. The bundle is audited on the way."""
+"""The commands about what supervises: `alerts`, `report`, `scores`, `transfers`. The bundle is audited on the way."""
 
 # ruff: noqa: PLC0415 - each command loads what it needs, so that a short one starts fast
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from verifier.auditing import audit_bundle
@@ -65,6 +67,33 @@ def report(arguments: argparse.Namespace, result: Result) -> Result:
     result.lines = [_told(one, arguments.lang) for one in told] or [word("no report", arguments.lang)]
     if asked and told:
         _show(told[-1], arguments, result)
+    return result
+
+
+def transfers(arguments: argparse.Namespace, result: Result) -> Result:
+    """The register of transfers abroad: a line for each country and, with `--csv`, for each access."""
+    from verifier.telling.terminal import Bar
+    from verifier.telling.transferred import Transfers
+
+    if arguments.no_evidence or arguments.since is not None:
+        raise CannotCheck(
+            "the register of transfers needs every entry and its evidence: leave --no-evidence and --since out"
+        )
+    bar, rows = Bar(sys.stderr), TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed below, when it was copied
+    with rows:
+        told = Transfers(arguments.lang, lambda line: rows.write(f"{line}\n"), arguments.holder or "")
+        try:
+            audit_bundle(arguments, result, bar, told.watch)
+        finally:
+            bar.clear()
+        result.lines = [*told.lines()]
+        if arguments.csv is not None:
+            rows.seek(0)
+            try:
+                with Path(arguments.csv).open("w", encoding="utf-8", newline="") as out:
+                    shutil.copyfileobj(rows, out)
+            except OSError as error:
+                raise CannotCheck(f"{arguments.csv} cannot be written: {error.strerror}") from None
     return result
 
 

@@ -21,11 +21,12 @@ from api.checking.engine import examine_engine
 from api.checking.findings import Findings
 from api.checking.rows import NO_KEY, RowCheck
 from api.checking.tree import ChainLinks, map_size
+from api.checking.volumes import VolumeCheck
 from ledger.canonical import b64u, unb64u
 from ledger.entries.evidence import decode_evidence
 from ledger.entries.leaf import CommitmentLeaf, IndexHeadLeaf, Leaf, OperatorLeaf, open_commitment, parse_leaf
 from ledger.entries.statement import payload_of
-from ledger.errors import LedgerError, Unavailable
+from ledger.errors import BodiesAway, LedgerError, Unavailable
 from ledger.merkle.edge import Edge
 from ledger.merkle.hashing import leaf_hash
 from ledger.merkle.tiles import tile_widths
@@ -131,6 +132,7 @@ class _Examination:
         self._map_size = -1
         self._destroyed: set[bytes] = set()
         self._closed = spill.table("closed", sealed=False)
+        self._volumes = VolumeCheck(found)
         self.unrecorded: dict[str, int] = {}
         """Chains whose key was destroyed although no erasure in this snapshot says so, each with an entry: the first."""
         self.reports: dict[int, str] = {}
@@ -146,7 +148,10 @@ class _Examination:
             cipher = self._keystore.existing([row.chain], remember=False).get(row.chain)
             if cipher is None or row.sealed is None:
                 return None
-            told[row.idx] = (row.chain, decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0]))
+            try:
+                told[row.idx] = (row.chain, decode_evidence(open_evidence(row.idx, row.sealed, cipher)[0]))
+            except BodiesAway:  # the entry was told of when its turn came
+                return None
         if set(told) != {access, came}:
             return None
         (chain, asked), (its_chain, leg) = told[access], told[came]
@@ -182,6 +187,7 @@ class _Examination:
         erased = self._replay.registry.erased
         closed = ((b64u(chain), int.from_bytes(index, "big")) for chain, index in self._closed.items())
         self.unrecorded = dict(islice((pair for pair in closed if pair[0] not in erased), PAGE))
+        self._volumes.compare_stored(self._connection)
         RowCheck(self._connection, self._keystore, self._replay, self._found).run()
 
     def _checkpoints(self) -> Iterator[tuple[int, str]]:
@@ -288,17 +294,25 @@ class _Examination:
                     self.reports[leaf.index] = str(leaf.document.get("findings_hash"))
         elif row.sealed is None:
             self._found.note(place, "its evidence is missing")
+        elif not self._volumes.take(row):
+            self._replay.pass_over(row.chain)
         elif row.chain in self._destroyed:
             self._found.erased += 1
             self._closed.put(row.chain, row.idx.to_bytes(8, "big"))
         elif row.chain not in ciphers:
             self._found.note(place, NO_KEY)
         else:
-            self._judge(place, lambda: self._open(place, leaf, row, ciphers[row.chain]))
+            try:
+                self._judge(place, lambda: self._open(place, leaf, row, ciphers[row.chain]))
+            except BodiesAway as error:
+                self._volumes.away(place, error)
+                self._replay.pass_over(row.chain)
 
     def _judge(self, place: str, act: Callable[[], None]) -> None:
         try:
             act()
+        except BodiesAway:
+            raise
         except LedgerError as error:
             self._found.note(place, error.detail)
         except Unfit as error:

@@ -66,9 +66,7 @@ class RowCheck:
             self._found.note(place, error.detail)
             return None
         if not self._replay.is_judged(row.chain):
-            self._found.could_not(
-                place, "its row was not compared: the rules of this version refuse an entry of its chain"
-            )
+            self._found.could_not(place, "its row was not compared: an entry of its chain could not be judged")
         elif state is None:
             self._found.note(place, "no entry asks for it")
         elif state.consent != stored.consent or state.opened_at != row.opened_at:
@@ -150,10 +148,15 @@ class RowCheck:
                 if index is None or index >= filled:
                     self._found.note(place, f"its row is missing, and entry {index} records it")
             elif index is None:
-                if not self._is_erased(row.idx):
+                if not self._is_closed(row.idx):
                     self._found.note(place, "no entry records it")
             elif row.idx != index:
                 self._found.note(place, f"its row names entry {row.idx}, and entry {index} is the first to record it")
+
+    def _is_closed(self, index: Any) -> bool:
+        """Whether what the entry says may not have been read: its chain was erased, or was passed over."""
+        chain = self._connection.execute(select(entries.c.chain).where(entries.c.idx == index)).scalar_one_or_none()
+        return self._is_erased(index) or (isinstance(chain, bytes) and self._replay.is_passed_over(chain))
 
     def _is_erased(self, index: Any) -> bool:
         chain = self._connection.execute(select(entries.c.chain).where(entries.c.idx == index)).scalar_one_or_none()

@@ -56,6 +56,7 @@ PLACES: Final[Mapping[str, CommandPlace]] = {
     ),
     "set": CommandPlace("api.cli.sets", "sets", "The set of logs that this one is the head log of.", group=True),
     "kek": CommandPlace("api.cli.keks", "keks", "The key-encryption key of the key store.", group=True),
+    "tier": CommandPlace("api.cli.tiers", "tiers", "Old bodies outside the database.", group=True),
     "gateway": CommandPlace("api.cli.gateway", "gateways", "The gateway of outward standards.", group=True),
     "risk": CommandPlace("api.cli.risks", "risks", "Alerts about who reads what.", group=True),
     "report": CommandPlace(

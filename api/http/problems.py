@@ -133,6 +133,12 @@ PROBLEMS: Final[dict[type[LedgerError], Problem]] = {
         "Send the same statement again after `Retry-After` seconds, with increasing delays. For many accesses, use "
         "`POST /accesses/batch`.",
     ),
+    errors.BodiesAway: Problem(
+        503, "bodies-away", "An old body cannot be had now",
+        "Bodies of old entries were moved out of the database, and the place where they are does not answer, or does not have "
+        "this one as it was moved; `detail` says which. The entry itself, its proof and everything newer are there.",
+        "Ask again later. Operators: docs/operating.md, «Evidence tiers».",
+    ),
     refusals.ReadsOnly: Problem(
         421, "reads-only", "This node only reads",
         "This node answers reads, from a copy of the log, and records nothing. The member `write_at` names the nodes that do.",

@@ -15,6 +15,7 @@ from ledger.errors import BadEncoding, InvalidInput, NotFound
 from ledger.notes.keys import VerifierKey
 from ledger.notes.policy import Policy, parse_policy
 from ledger.queries.remit import Remit
+from ledger.queries.sheets import covered_sheets
 from ledger.queries.witnessed import WitnessedQueries
 
 if TYPE_CHECKING:
@@ -49,7 +50,13 @@ class Bundler:
             return Disclose.between(first, last)
         with self.ledger.store.read() as connection:
             mine = remit.chains(connection, first, last)
-        return Disclose("partial", lambda index, chain: first <= index <= last and chain in mine, first, last)
+            sheets = covered_sheets(connection, self.ledger.keystore, remit, first, last).indexes
+        return Disclose(
+            "partial",
+            lambda index, chain: first <= index <= last and (chain in mine or index in sheets),
+            first,
+            last,
+        )
 
     def write(self, stream: BinaryIO, disclose: Disclose, *, above: int = -1) -> None:
         """Write a zip. `above`: an entry that must be in it."""

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
     keystore_url: str = ""
     """The key store's database, with credentials and backups of its own; every node of a log uses the same. Default:
     `keys.sqlite` in the state folder; beside a log on PostgreSQL, a database of its name and `_keys`, on its server."""
+    bodies_at: str = ""
+    """Where «consent-ledger tier move» puts old bodies, and every node reads them: a folder, or `s3://BUCKET/PREFIX`
+    (credentials from the environment). Default: nowhere, all bodies stay in the database."""
+    bodies_after_days: Annotated[int, Field(ge=31, le=36_500)] = 400
+    """The age in days from which bodies of accesses are moved there."""
     keystore_in_file: bool = False
     """Allow a key store in a file of this machine beside a log on PostgreSQL: then no other machine may ever serve."""
     token_store_url: str = ""
@@ -298,6 +303,7 @@ class Settings(BaseSettings):
             log_key_file=self.log_key_file,
             kek_file=self.kek_file,
             highwater_file=highwater_file,
+            bodies_at=self.bodies_at,
             max_waiting=self.max_waiting,
             max_batch=self.max_batch,
             index_interval_ms=self.index_interval_ms,

@@ -109,14 +109,14 @@ class Office:
         """
         self.require_holder(holder)
         wished = self._terms(recipient, holder, wish, facts)
-        require_translation(wished, facts)
+        require_translation(wished, facts, self.now // 1000)
         if statement is None:
             consent_id = str(uuid.uuid4())
             text = self.gateway.make("consent.request", recipient, consent_id=consent_id, terms=wished).text
         else:
             payload = self._own(recipient, statement, ConsentRequest)
             require_same(wished, payload.terms)
-            require_translation(payload.terms, facts)
+            require_translation(payload.terms, facts, payload.iat)
             consent_id, text = payload.consent_id, statement
             if self._exists(consent_id):
                 raise Conflict("the consent id is in use; choose another random one", member="consent_id")
@@ -135,6 +135,7 @@ class Office:
         """Propose other terms, which `wish` makes from the present state. Raises what `request` raises, and NotFound."""
         before = self.standing(recipient, holder, consent_id)
         wished = self._terms(recipient, holder, wish(before), facts)
+        require_translation(wished, facts, self.now // 1000, "consent.amend")
         if statement is None:
             text = self.gateway.make(
                 "consent.amend", recipient, consent_id=consent_id, previous_version=before.consent.version, terms=wished
@@ -142,6 +143,7 @@ class Office:
         else:
             payload = self._own(recipient, statement, ConsentAmend)
             require_same(wished, payload.terms)
+            require_translation(payload.terms, facts, payload.iat, "consent.amend")
             _require_consent(payload.consent_id, consent_id)
             text = statement
         return self._with_facts(recipient, holder, consent_id, text, facts)
@@ -196,6 +198,8 @@ class Office:
                     return known
         again, digest = str(uuid.uuid4()), terms.details_hash
         facts = self.notes.read(consent.consent_id, facts_name(digest)) if isinstance(digest, str) else None
+        if facts is not None:
+            _require_still_asked(terms, facts, self.now // 1000)
         self.notes.add(consent.consent_id, AGAIN + again, b"")
         text = self.gateway.make("consent.request", terms.recipient, consent_id=again, terms=terms).text
         if facts is not None:
@@ -302,6 +306,16 @@ def _change_of(entry: Recorded) -> Change:
 def _author(act: str) -> str:
     """The author of an act that does not name one."""
     return "customer" if act in ("consent.authorise", "consent.reauthenticate") else "recipient"
+
+
+def _require_still_asked(terms: Terms, facts: bytes, now: int) -> None:
+    """Raises IllegalTransition where a request, made now, would ask for less: so many days of history before it, say."""
+    try:
+        require_translation(terms, facts, now)
+    except InvalidInput:
+        raise IllegalTransition(
+            "this cannot be shared again from here: begin in the recipient's own application"
+        ) from None
 
 
 def _require_consent(named: str, wanted: str) -> None:

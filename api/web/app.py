@@ -51,6 +51,7 @@ from api.web.console import (
     partner,
     provider,
     records,
+    remitting,
     sandbox,
     supervision,
 )
@@ -147,6 +148,7 @@ CONSOLES: Final = (
     incidents.router,
     freezes.router,
     holds.router,
+    remitting.router,
     admissions.router,
     billing.router,
     mapping.router,

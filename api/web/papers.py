@@ -27,6 +27,8 @@ OrderKind = Literal[
     "freeze.lifted",
     "hold.placed",
     "hold.lifted",
+    "remit.granted",
+    "remit.ended",
 ]
 OrderState = Literal["asked", "done", "withdrawn"]
 

@@ -17,7 +17,7 @@ from obstore.exceptions import (
 )
 from obstore.store import ObjectStore, from_url
 
-from ledger.errors import Conflict, Corrupt, InvalidInput, Unavailable
+from ledger.errors import BodiesAway, Conflict, Corrupt, InvalidInput, Unavailable
 from ledger.publish.place import CHECKPOINT, KEYS, NEWEST
 
 if TYPE_CHECKING:  # a name for type checkers only
@@ -61,6 +61,15 @@ class PublicBucket:
         self._tags[name] = found.meta["e_tag"]
         return bytes(found.bytes())
 
+    def fetch(self, path: str) -> bytes | None:
+        """A file; None where it is not there. Raises BodiesAway when the store does not answer."""
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise BodiesAway(f"the object store gives no answer: {type(error).__name__}", lost=False) from error
+
     def create(self, path: str, content: bytes) -> bool:
         try:
             obstore.put(self._store, path, content, mode="create", attributes=FOR_EVER)
@@ -69,6 +78,9 @@ class PublicBucket:
                 raise Corrupt(f"{path} is published with other bytes than the log has: one of them is false") from None
             return False
         return True
+
+    def settle(self) -> None:
+        """A put that has come back is durable."""
 
     def replace(self, name: str, content: bytes) -> None:
         tag = self._tags.get(name)

@@ -60,12 +60,15 @@ class PublicDirectory:
             written.unlink()
         return True
 
-    def replace(self, name: str, content: bytes) -> None:
-        place = self._place_of(name)
-        written = self._write(place, content)
+    def settle(self) -> None:
         for folder in self._unsynced:
             self._sync(folder)
         self._unsynced = {self._root}
+
+    def replace(self, name: str, content: bytes) -> None:
+        place = self._place_of(name)
+        written = self._write(place, content)
+        self.settle()
         written.replace(place)
         self._sync(place.parent)
 

@@ -27,6 +27,9 @@ class PublicPlace(Protocol):
     def create(self, path: str, content: bytes) -> bool:
         """Write a file that never changes; false when it is there already. Raises Corrupt when it has other bytes."""
 
+    def settle(self) -> None:
+        """Make everything written before durable."""
+
     def replace(self, name: str, content: bytes) -> None:
         """Make everything written before durable, then replace the file that `read` gave.
 

@@ -8,9 +8,11 @@ from sqlalchemy import func, select
 
 from ledger.entries.leaf import Kind, ledger_chain
 from ledger.queries.remit import PAGE, Remit
+from ledger.queries.sheets import OUTSIDE, CoveredSheets, Outside, covered_sheets
 from ledger.storage.log import LogStore
 from ledger.storage.operator import OnRecord, said_in_row
 from ledger.storage.tables import consents, entries
+from ledger.vault.keystore import KeyStore
 
 LOOKED_AT: Final = 1_000
 """The newest documents of the log's own chain among which openings are looked for."""
@@ -23,10 +25,12 @@ class WouldOpen(NamedTuple):
     consents: int
     customers: int
     holders: tuple[str, ...]
+    outside: tuple[tuple[Outside, int], ...] = ()
+    """Sheets of attested history that stay closed, by why they are outside the remit."""
 
 
-def would_open(store: LogStore, remit: Remit, first: int, last: int) -> WouldOpen:
-    """Of the entries `first` … `last`, as far as the remit covers them. Raises Unavailable.
+def would_open(store: LogStore, keystore: KeyStore, remit: Remit, first: int, last: int) -> WouldOpen:
+    """Of the entries `first` … `last`, as far as the remit covers them. Raises Corrupt, Unavailable.
 
     Entries of erased chains are counted too: that they are gone is known when they are asked for.
     """
@@ -34,8 +38,10 @@ def would_open(store: LogStore, remit: Remit, first: int, last: int) -> WouldOpe
     query = select(entries.c.chain, func.count()).where(*inside, entries.c.sealed.is_not(None))
     with store.read() as connection:
         counts = {bytes(chain): int(count) for chain, count in connection.execute(query.group_by(entries.c.chain))}
+        sheets = CoveredSheets()
         if remit.is_limited:
             mine = remit.chains(connection, first, last)
+            sheets = covered_sheets(connection, keystore, remit, first, last)
             counts = {chain: count for chain, count in counts.items() if chain in mine}
         found: dict[bytes, tuple[str, bytes | None]] = {}
         chains = sorted(counts)
@@ -43,9 +49,13 @@ def would_open(store: LogStore, remit: Remit, first: int, last: int) -> WouldOpe
             some = consents.c.chain.in_(chains[at : at + PAGE])
             rows = connection.execute(select(consents.c.chain, consents.c.holder, consents.c.subject_chain).where(some))
             found |= {bytes(row.chain): (row.holder, row.subject_chain) for row in rows}
-    customers = {bytes(chain) for _, chain in found.values() if chain is not None}
+    customers = {bytes(chain) for _, chain in found.values() if chain is not None} | sheets.customers
     return WouldOpen(
-        sum(counts.values()), len(found), len(customers), tuple(sorted({one for one, _ in found.values()}))
+        sum(counts.values()) + len(sheets.indexes),
+        len(found),
+        len(customers),
+        tuple(sorted({one for one, _ in found.values()} | sheets.holders)),
+        tuple((why, sheets.outside[why]) for why in OUTSIDE if sheets.outside[why]),
     )
 
 

@@ -15,6 +15,7 @@ from ledger.planning.world import Allowed
 from ledger.storage.rows import open_evidence
 from ledger.storage.standing import open_entry
 from ledger.storage.tables import access_legs, entries
+from ledger.storage.volumes import volume_of
 from ledger.vault.keystore import KeyStore
 
 ACTS: Final = frozenset({"access.receive", "access.release"})
@@ -25,14 +26,15 @@ _PAGE: Final = 1_000
 
 
 def allowed_accesses(connection: Connection, keystore: KeyStore, indexes: Collection[int]) -> dict[int, Allowed]:
-    """Those of these entries that are allowed accesses and can still be read."""
+    """Those of these entries that are allowed accesses, can still be read, and whose bodies were not moved away."""
     found: dict[int, Allowed] = {}
     columns = select(entries).where(entries.c.kind == Kind.CONSENT.value)
     for some in _portions(indexes):
         rows = connection.execute(columns.where(entries.c.idx.in_(some), entries.c.sealed.is_not(None))).all()
         ciphers = keystore.existing(row.chain for row in rows)
         for row in rows:
-            if row.chain not in ciphers:
+            # read below the head's lock: nobody waits there for the place of old bodies (docs/adr/0036)
+            if row.chain not in ciphers or volume_of(row.sealed):
                 continue
             evidence = decode_evidence(open_entry(row, ciphers[row.chain])[0])
             if isinstance(evidence.outcome, AccessOutcome) and evidence.outcome.decision == "allow":

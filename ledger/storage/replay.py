@@ -122,6 +122,14 @@ class Replay:
             case _:
                 return
 
+    def pass_over(self, chain: bytes) -> None:
+        """An entry of this chain could not be read, and was told of: nothing is said of what its chain leads to."""
+        self._unjudged.put(chain, b"\2")
+
+    def is_passed_over(self, chain: bytes) -> bool:
+        """Whether an entry of this chain could not be read."""
+        return self._unjudged.get(chain) == b"\2"
+
     def consents(self) -> Iterator[tuple[bytes, Moved | None]]:
         """All consents by chain, in the order of their chains; None: what one became could not be judged."""
         for chain, stored in self._consents.items():

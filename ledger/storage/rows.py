@@ -82,8 +82,8 @@ def entry_row(entry: Entry, cipher: Cipher | None) -> tuple[Any, ...]:
 
 
 def open_evidence(index: int, sealed: bytes, cipher: Cipher) -> tuple[bytes, bytes]:
-    """(evidence, opening) of a stored entry. Raises Corrupt."""
-    plain = cipher.open(sealed, evidence_place(index))
+    """(evidence, opening) of a stored entry, from the database or where its body was moved. Raises Corrupt, BodiesAway."""
+    plain = cipher.open_body(index, sealed)
     return unpack(plain[OPENING_SIZE:]), plain[:OPENING_SIZE]
 
 

@@ -14,6 +14,7 @@ from ledger.planning.world import ChainHead
 from ledger.storage.operator import document_of_row
 from ledger.storage.standing import events_of, open_entry, recorded_payload, time_of
 from ledger.storage.tables import entries
+from ledger.storage.volumes import volume_of
 from ledger.vault.keystore import KeyStore
 
 _FEEDBACK: Final = frozenset({"subject.feedback", "subject.answer"})
@@ -28,7 +29,7 @@ def moving_entries(connection: Connection, keystore: KeyStore, indexes: Collecti
         rows = connection.execute(query.where(entries.c.sealed.is_not(None))).all()
         ciphers = keystore.existing(row.chain for row in rows)
         for row in rows:
-            if row.chain not in ciphers:
+            if row.chain not in ciphers or volume_of(row.sealed):  # only bodies of accesses are moved away
                 continue
             act = decode_evidence(open_entry(row, ciphers[row.chain])[0]).act
             if act.startswith("consent.") and act != "consent.acknowledge":

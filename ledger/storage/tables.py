@@ -79,7 +79,18 @@ entries: Final = Table(
         postgresql_where=text("kind = 'participant'"),
     ),
 )
-"""One row per leaf; `sealed` is opening ‖ packed evidence under the chain's data key, NULL for leaves in clear."""
+"""One row per leaf; `sealed` is opening ‖ packed evidence under the chain's data key, NULL for leaves in clear; or the mark of
+the volume that it was moved to."""
+
+body_volumes: Final = Table(
+    "body_volumes",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("first", _Big, nullable=False),
+    Column("last", _Big, nullable=False),
+    Column("bodies", Integer, nullable=False),
+)
+"""Volumes of old bodies outside the database (ledger/storage/volumes.py): the first and last entry, and how many it holds."""
 
 tiles: Final = Table(
     "tiles",

@@ -7,7 +7,7 @@ ciphertext moved to another place does not open. GCM does not commit to its key;
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,13 +18,22 @@ KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 12
 
 
+class Bodies(Protocol):
+    """Where bodies are that were moved out of the database (ledger/storage/volumes.py)."""
+
+    def body(self, index: int, stored: bytes) -> bytes:
+        """The sealed body of an entry, from what its row holds. Raises BodiesAway."""
+
+
 class Cipher:
     """Encrypts and decrypts under one 32-byte key in this process. Safe to share between threads."""
 
-    __slots__ = ("_aead",)
+    __slots__ = ("_aead", "_bodies")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, bodies: Bodies | None = None) -> None:
+        """`bodies`: where those are that were moved; None for a key that opens no entries."""
         self._aead = AESGCM(key)
+        self._bodies = bodies
 
     def seal(self, plaintext: bytes, place: bytes) -> bytes:
         """nonce ‖ ciphertext ‖ tag, bound to `place`."""
@@ -37,6 +46,11 @@ class Cipher:
             return self._aead.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], place)
         except (InvalidTag, ValueError):
             raise Corrupt(f"stored data at {place.decode(errors='replace')} does not decrypt") from None
+
+    def open_body(self, index: int, stored: bytes) -> bytes:
+        """Opening and packed evidence of an entry, from what its row holds. Raises Corrupt, BodiesAway."""
+        sealed = stored if self._bodies is None else self._bodies.body(index, stored)
+        return self.open(sealed, evidence_place(index))
 
     def probe(self) -> None:
         """The key is in this process."""

@@ -36,7 +36,7 @@ from ledger.clock import Clock, SystemClock
 from ledger.custody.places import WrappingKey
 from ledger.engines.engine import backend_of, insert_into, make_tables
 from ledger.errors import Corrupt, NotFound, Unavailable
-from ledger.vault.cipher import KEY_SIZE, Cipher
+from ledger.vault.cipher import KEY_SIZE, Bodies, Cipher
 from ledger.vault.keeper import AskedKek
 
 metadata: Final = MetaData()
@@ -68,10 +68,17 @@ class KeyStore:
     """Data keys by chain, cached in memory as ciphers. Thread-safe."""
 
     def __init__(
-        self, engine: Engine, kek: bytes | WrappingKey, *, kek_epoch: int = 1, clock: Clock | None = None
+        self,
+        engine: Engine,
+        kek: bytes | WrappingKey,
+        *,
+        kek_epoch: int = 1,
+        clock: Clock | None = None,
+        bodies: Bodies | None = None,
     ) -> None:
-        """`kek` is the key-encryption key of `kek_epoch`: 32 bytes, or what wraps with it elsewhere. The tables are made if
-        they do not exist."""
+        """`kek` is the key-encryption key of `kek_epoch`: 32 bytes, or what wraps with it elsewhere. `bodies`: where those are
+        that were moved out of the log's database. The tables are made if they do not exist."""
+        self._bodies = bodies
         self._engine = engine
         self._backend = backend_of(engine)
         self._kek = _wrapping(kek)
@@ -347,7 +354,8 @@ class KeyStore:
             if wrapped is None or epoch != self._epoch:
                 raise _other_epoch(epoch, self._epoch)
             sealed.append((wrapped, _place(chain, epoch)))
-        return dict(zip(rows, map(Cipher, _open_all(self._kek, sealed)), strict=True)) if sealed else {}
+        ciphers = [Cipher(key, self._bodies) for key in _open_all(self._kek, sealed)] if sealed else []
+        return dict(zip(rows, ciphers, strict=True))
 
     def _remember(self, ciphers: dict[bytes, Cipher]) -> dict[bytes, Cipher]:
         """Those of them that were not erased since they were read; they stay in memory."""

@@ -40,7 +40,7 @@ def place(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("CONSENT_LEDGER_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("CONSENT_LEDGER_HIGHWATER_DIR", str(tmp_path / "slots"))
     began = (int(time.time() * 1000) // DAY_MS - 60) * DAY_MS
-    with supervised(tmp_path, sqlite_url, clock=HandClock(began)) as made:
+    with supervised(sqlite_url, tmp_path, clock=HandClock(began)) as made:
         make_client_keys(Settings(state_dir=tmp_path))
         ordinary_days(made)
         made.node.clock.time = int(time.time() * 1000)

@@ -63,7 +63,7 @@ def test_an_uncountable_measure_is_refused_by_its_name(arguments: tuple[str, ...
 
 
 def test_entries_of_an_erased_consent_are_told_of_and_never_counted_as_none(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         ledger = place.node.ledger
         place.document(
             "report.defined",
@@ -99,7 +99,7 @@ def test_an_issued_report_is_written_in_every_form_and_one_that_was_not_issued_i
 
 
 def test_a_file_that_the_entries_give_no_more_is_the_one_that_was_kept_or_none(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         ledger = place.node.ledger
         place.document(
             "report.defined",

@@ -21,7 +21,7 @@ MODEL = encode({"features": 8, "scale": [9] * 1_000, "threshold": 1, "trees": [[
 
 @pytest.fixture
 def place(engine_url: str, tmp_path: Path) -> Any:
-    with supervised(tmp_path, engine_url) as made:
+    with supervised(engine_url, tmp_path) as made:
         yield made
 
 

@@ -25,7 +25,7 @@ def tried(place: Place, since: int, **draft: Any) -> Rehearsed:
 
 
 def test_a_freeze_would_have_denied_exactly_what_it_denies_when_it_is_ordered(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         node = place.node
         one, other = node.grant(), node.grant()
         node.clock.advance(seconds=60)
@@ -46,7 +46,7 @@ def test_a_freeze_would_have_denied_exactly_what_it_denies_when_it_is_ordered(en
 
 
 def test_a_cap_tells_which_requests_and_accesses_it_would_have_refused(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         node = place.node
         since = node.clock.now()
         consent = node.grant()
@@ -65,7 +65,7 @@ def test_a_cap_tells_which_requests_and_accesses_it_would_have_refused(sqlite_ur
 
 
 def test_a_ruleset_is_tried_on_a_log_that_follows_an_older_one(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url, 2) as place:
+    with supervised(sqlite_url, tmp_path, 2) as place:
         node, since = place.node, place.node.clock.now()
         node.access(node.grant())
         same = tried(place, since, ruleset=2)

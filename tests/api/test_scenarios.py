@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
 from api.partners.scenarios import packs, read_pack
 from ledger.catalogue import LATEST
 from ledger.errors import InvalidInput
+from tests.conformance import ROOT
 
 
 def run(state: Path, *arguments: str) -> Result:
@@ -50,6 +53,40 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a member more": {"colour": "red"},
     "words that hide others": {"texts": {"en": "x\n", "pt-BR": "x", "zh-CN": "x"}},
 }
+
+
+BEYOND_A_SCHEMA = {"unknown permission", "terms beyond the limit"}
+
+
+def test_the_schema_for_schemes_takes_what_the_reader_takes_and_refuses_what_it_refuses(tmp_path: Path) -> None:
+    folder = ROOT / "docs/spec/schemas"
+    named = [(name, json.loads((folder / name).read_text())) for name in ("common.schema.json", "scenario.schema.json")]
+    registry: Registry[Any] = Registry().with_resources(
+        [(name, Resource.from_contents(schema)) for name, schema in named]
+    )
+    schema = Draft202012Validator(named[1][1], registry=registry)
+    good = json.loads(packs()["shopping"].read_text())
+    assert all(schema.is_valid(json.loads(path.read_text())) for path in packs().values())
+    [purpose] = good["purposes"]
+    edges = (
+        [{"max_history_days": value} for value in (0, 36_500, 36_501, -1, "1")]
+        + [{"max_frequency_per_day": value} for value in (10_000, 10_001)]
+        + [{"texts": {**purpose["texts"], "en": text}} for text in ("x" * 200, "x" * 201, "", "x\ny")]
+        + [{"permissions": []}, {"code": ""}, {"icon": "a b"}]
+    )
+    hostile = [changes for name, changes in HOSTILE.items() if name not in BEYOND_A_SCHEMA]
+    verdicts = []
+    for changes in [*edges, *hostile]:
+        pack = {**good, "purposes": [{**purpose, **changes}]}
+        (tmp_path / "pack").write_text(json.dumps(pack))
+        try:
+            read_pack(tmp_path / "pack")
+            verdicts.append(True)
+        except InvalidInput:
+            verdicts.append(False)
+        assert schema.is_valid(pack) is verdicts[-1], changes
+    assert {True, False} == set(verdicts)
+    assert not any(verdicts[len(edges) :])
 
 
 @pytest.mark.parametrize("case", HOSTILE)

@@ -1,4 +1,5 @@
-"""How soon an alert is on record, and what finding them costs: `python -m tests.bench.alerts [--seconds N] [--rate N]`.
+"""How soon an alert is on record, and what finding them costs: `python -m tests.bench.alerts [--seconds N] [--rate N]`,
+in a minute or two.
 
 On a SQLite log in this process. Times are the log's own: an alert's entry less the entry that it is about. The cost is told in
 two ways, by turns on one log: the ratio of throughputs with and without the thread that reads for the rules, which a busy
@@ -21,23 +22,25 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from api.node.scoring import AlertRaiser
+from ledger.app import Ledger
 from ledger.canonical import b64u
 from ledger.clock import SystemClock
 from ledger.orders import SCORING
 from ledger.queries.scoring import AlertReader, recorded_alerts
 from ledger.storage.tables import entries
-from tests.ledger.kit import Node, Signer, ed25519_signer, item, registered, separately, terms_hash
 from tests.ledger.supervised import Place, supervised
+from tests.world import Node, Party, item, registered, separately, terms_hash
 
 BATCH = 50
+CATCH_UP_SECONDS = 60
 HOLDERS = 24
 WAITING = 50
 """Ends that nobody has taken note of yet."""
 
 
-def consent_at(node: Node, bank: Signer) -> str:
+def consent_at(node: Node, bank: Party) -> str:
     """A consent that a further holder gave."""
-    consent = node.request(holder=bank.participant)
+    consent = node.request(holder=bank.id)
     said = {
         "accounts": ["a" * 22],
         "authoriser": "b" * 22,
@@ -48,20 +51,19 @@ def consent_at(node: Node, bank: Signer) -> str:
         "version": 1,
         "separate_consents": separately(("provision", "sensitive"), node.clock.now()),
     }
-    companion = node.say(bank, "subject.consent", consent_id=consent, subject="d" * 22)
-    statement = node.say(bank, "consent.authorise", **said)
+    companion = bank.sign("subject.consent", consent_id=consent, subject="d" * 22)
+    statement = bank.sign("consent.authorise", **said)
     node.ledger.submit_and_wait(node.ledger.prepare(statement, companion=companion))
     return consent
 
 
-def plant(node: Node, bank: Signer, consent: str) -> int:
+def plant(node: Node, bank: Party, consent: str) -> int:
     """An access whose legs differ; the entry at which an alert is found."""
     asked = item(consent)
     [access] = node.ledger.submit_and_wait(node.batch(asked))
     index = 0
     for act, signer, rows in (("access.release", bank, 5), ("access.receive", node.fintech, 6)):
-        index = node.record(
-            signer,
+        index = signer.record(
             act,
             consent_id=consent,
             interaction_id=asked["interaction_id"],
@@ -74,7 +76,7 @@ def plant(node: Node, bank: Signer, consent: str) -> int:
 
 
 def latencies(
-    place: Place, banks: list[tuple[Signer, str]], consents: list[str], rate: int, seconds: int
+    place: Place, banks: list[tuple[Party, str]], consents: list[str], rate: int, seconds: int
 ) -> tuple[list[int], float]:
     """Milliseconds from entry to alert, and the accesses a second that were reached, while `rate` of them are asked for."""
     node, ended, done = place.node, threading.Event(), [0]
@@ -115,28 +117,56 @@ def _times(node: Node, indexes: list[int]) -> dict[int, int]:
     return {row.idx: json.loads(row.leaf)["time"] for row in rows}
 
 
+class Reading:
+    """Reads for the rules behind the writing, and knows what its thread has taken of the processor (s)."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._size = ledger.tree.size
+        self._reader = AlertReader(ledger.store, ledger.keystore)
+        self.raiser = AlertRaiser(ledger, lambda: self._reader)
+        self.raiser.turn()  # it has caught up: what is measured is reading behind the writing
+        self.raiser.start()
+        [thread] = [one for one in threading.enumerate() if one.name == "alerts"]
+        self._clock = time.pthread_getcpuclockid(thread.ident or 0)
+
+    @property
+    def taken(self) -> float:
+        """So far."""
+        return time.clock_gettime(self._clock)
+
+    def catch_up(self) -> None:
+        """Wait until it has read all there is: it looks twice a second, so what it takes for an entry comes later."""
+        until, size = time.monotonic() + CATCH_UP_SECONDS, self._size()
+        while self._reader.position < size:
+            if time.monotonic() > until:
+                raise SystemExit(f"entries from {self._reader.position} on were not read in {CATCH_UP_SECONDS} s")
+            time.sleep(0.05)
+
+
 class Pushed(NamedTuple):
-    """How fast accesses were taken, and the processor's time of each (s): of the thread that reads for the rules, and of all
-    others."""
+    """How fast accesses were taken, and the processor's time of each (s): of the thread that reads for the rules, until it had
+    read all of them, and of all others while they were taken."""
 
     rate: float
     others: float
     reading: float
 
 
-def pushed(place: Place, consents: list[str], batches: int, reading: threading.Thread | None = None) -> Pushed:
+def pushed(place: Place, consents: list[str], batches: int, reading: Reading | None = None) -> Pushed:
     """Accesses as fast as they are taken."""
     node = place.node
     commands = [node.batch(*(item(consents[one % len(consents)]) for one in range(BATCH))) for _ in range(batches)]
-    clock = None if reading is None or reading.ident is None else time.pthread_getcpuclockid(reading.ident)
+    before = 0.0 if reading is None else reading.taken
     begun, spent = time.perf_counter(), time.process_time()
-    read = 0.0 if clock is None else time.clock_gettime(clock)
     for command in commands:
         node.ledger.submit_and_wait(command)
     count = batches * BATCH
     took, spent = time.perf_counter() - begun, time.process_time() - spent
-    read = 0.0 if clock is None else time.clock_gettime(clock) - read
-    return Pushed(count / took, (spent - read) / count, read / count)
+    meanwhile = 0.0 if reading is None else reading.taken - before
+    if reading is not None:
+        reading.catch_up()
+    read = 0.0 if reading is None else reading.taken - before
+    return Pushed(count / took, (spent - meanwhile) / count, read / count)
 
 
 def tell(what: str, turns: list[float]) -> None:
@@ -149,13 +179,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=1_000)
-    parser.add_argument("--turns", type=int, default=6)
+    parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--batches", type=int, default=60)
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         supervised(
-            Path(folder),
             f"sqlite:///{folder}/ledger.sqlite",
+            Path(folder),
             clock=SystemClock(),  # type: ignore[arg-type]  # the machine's own
         ) as place,
     ):
@@ -163,23 +194,15 @@ def main() -> None:
         place.approved("scoring.activated", scoring=SCORING)
         for _ in range(WAITING):
             node.revoke(node.grant())  # nobody takes note: each of them waits in the queue of rule 14
-        banks: list[tuple[Signer, str]] = []
+        banks: list[tuple[Party, str]] = []
         for number in range(HOLDERS):
-            bank = ed25519_signer(f"bench-bank-{number:02d}")
-            node.ledger.record_documents(registered(bank.participant, "holder"), bank.key_added())
+            bank = node.party(f"bench-bank-{number:02d}")
+            node.ledger.record_documents(registered(bank.id, "holder"), bank.key_added())
             banks.append((bank, consent_at(node, bank)))
         consents = [node.grant(frequency_per_day=0) for _ in range(200)]
-        ledger = node.ledger
-
-        def raiser() -> AlertRaiser:
-            made = AlertRaiser(ledger, lambda: AlertReader(ledger.store, ledger.keystore))
-            made.turn()  # it has caught up: what is measured is reading behind the writing
-            made.start()
-            return made
-
-        working = raiser()
+        working = Reading(node.ledger)
         found, reached = latencies(place, banks, consents, asked.rate, asked.seconds)
-        working.stop()
+        working.raiser.stop()
         print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         print(
             f"entry to alert at {reached:.0f} accesses/s (asked: {asked.rate}): {len(found)} of {len(banks)} found, "
@@ -187,11 +210,10 @@ def main() -> None:
         )
         turns = []
         for _ in range(asked.turns):
-            without = pushed(place, consents, 20)
-            working = raiser()
-            [thread] = [one for one in threading.enumerate() if one.name == "alerts"]
-            with_it = pushed(place, consents, 20, thread)
-            working.stop()
+            without = pushed(place, consents, asked.batches)
+            working = Reading(node.ledger)
+            with_it = pushed(place, consents, asked.batches, working)
+            working.raiser.stop()
             turns.append((without, with_it))
         tell("throughput with the rules read, of that without", [after.rate / before.rate for before, after in turns])
         tell(

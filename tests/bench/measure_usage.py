@@ -74,7 +74,7 @@ def main(many: int) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as folder:
         url, state = f"sqlite:///{folder}/log.sqlite", Path(folder)
-        with billed(state, url) as place:
+        with billed(url, state) as place:
             offer = place.agreed(tariff="by-rows", lines=BY_ROWS)
             plain = place.agreed(tariff="plain")
             for _ in range(READ):

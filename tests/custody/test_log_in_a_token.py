@@ -182,7 +182,7 @@ def test_a_participant_signs_statements_with_a_key_in_a_token(node: Node, token:
             "v": 1,
         }
     )
-    inside = Party(world, "tpp-1", Signed("EdDSA", signer.kid, None))
+    inside = Party("tpp-1", Signed("EdDSA", signer.kid, None), world)
     consent = world.requested_consent(inside, holder)
     assert encode(consent.terms)
     assert recipient.id == inside.id

@@ -20,7 +20,7 @@ ENDS = ("consent.revoke", "consent.terminate")
 @dataclass
 class Wrong:
     """Of a period: refused accesses by recipient and reason, and by how many seconds over a day the slowest notice of each bank
-    came, or has been waited for."""
+    came, or one has been waited for, whenever the end was."""
 
     refused: Counter[str] = field(default_factory=Counter)
     reasons: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -53,12 +53,16 @@ def wrong_between(bundle: Path, first: int, end: int) -> Wrong:
     times, found = times_of(bundle), Wrong()
     parties: dict[str, tuple[str, str]] = {}
     ended: dict[int, str] = {}
+    own = set[int]()
+    """Ends that the recipient made itself: it needs no notice of them."""
     for index, evidence, says, item in said_in(bundle):
         act, inside = evidence["act"], first <= times[index] < end
         if act == "consent.request":
             parties[says["consent_id"]] = says["terms"]["holder"], says["terms"]["recipient"]
         elif act in ENDS:
-            ended[index] = parties[says["consent_id"]][0]
+            ended[index], recipient = parties[says["consent_id"]]
+            if says.get("on_behalf_of", says["iss"]) == recipient:
+                own.add(index)
         elif act == "consent.acknowledge" and says["basis"] in ended:
             bank, took = ended.pop(says["basis"]), (times[index] - times[says["basis"]]) // 1000
             found.late[bank] = max(found.late[bank], took - DAY if inside else 0)
@@ -68,7 +72,7 @@ def wrong_between(bundle: Path, first: int, end: int) -> Wrong:
             found.refused[whose] += 1
             found.reasons[whose].update(evidence["outcome"]["reasons"])
     for index, bank in ended.items():
-        waits = (times[-1] - times[index]) // 1000 if first <= times[index] < end else 0
+        waits = 0 if index in own or times[index] >= end else (min(times[-1], end) - times[index]) // 1000
         found.late[bank] = max(found.late[bank], waits - DAY)
     found.late += Counter()  # only those that are late
     return found

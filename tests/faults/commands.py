@@ -126,6 +126,9 @@ COMMANDS: dict[tuple[str, ...], list[Run]] = {
         Run(lambda place: [str(place.folder / "public"), "--follow"], serves=True, answers=False),
     ],
     ("chainpoint",): [Run(_said("1"))],
+    ("tier", "move"): [Run(_said("--older-than", "31"), ends=(1,))],  # no setting says where to
+    ("tier", "return"): [Run(_said(), ends=(1,))],
+    ("tier", "show"): [Run(_said())],
     ("config", "show"): [Run(_said())],
     ("doctor",): [Run(_said())],
     ("backup",): [Run(lambda place: [str(place.folder / "backup")])],

@@ -20,7 +20,7 @@ from ledger.storage.tables import entries
 from tests.clocks import HandClock
 from tests.conformance import ROOT
 from tests.ledger.auditing import audit
-from tests.ledger.kit import FINTECH, Node, running
+from tests.world import FINTECH, Node, running
 
 INTERVAL = 20
 """Milliseconds between index-heads: some of the kills fall into one."""
@@ -85,7 +85,7 @@ class Writer:
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[tuple[Node, str]]:
     """A log of today with a consent in force; the node that made it is stopped."""
-    with running(folder, url, clock=HandClock(time.time_ns() // 1_000_000), index_interval_ms=INTERVAL) as node:
+    with running(url, folder, clock=HandClock(time.time_ns() // 1_000_000), index_interval_ms=INTERVAL) as node:
         consent_id = node.grant()
         node.ledger.stop()
         yield node, consent_id

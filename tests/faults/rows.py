@@ -9,12 +9,13 @@ from api.checking import Findings, examine
 from api.office.facts import Notes, details_hash, facts_name
 from ledger.canonical import encode
 from ledger.notes.keys import Cosigner
+from ledger.publish.places import fetching_from, open_place
 from ledger.storage.cosignatures import CosignatureStore
+from ledger.storage.moving import move_bodies
 from ledger.witnessing import cosign, open_cosignatures
-from tests.ledger.kit import Node, item, reference
 from tests.ledger.legs import HOUR, leg
 from tests.verifier.gestures import RP, Passkey
-from tests.world import record_index_head
+from tests.world import Node, item, record_index_head, reference
 
 WITNESS = Cosigner("witness.example/w", bytes(range(32)))
 
@@ -36,6 +37,11 @@ class Scene:
         ledger = self.node.ledger
         return examine(ledger.store, ledger.keystore, ledger.vkey, witnesses=(WITNESS.vkey,))
 
+    def move_bodies(self) -> None:
+        """Those of accesses, as far as they may: see ledger/storage/moving.py."""
+        ledger, where = self.node.ledger, self.node.config.bodies_at
+        move_bodies(ledger.store, ledger.keystore, open_place(where), fetching_from(where), ledger.tree.size())
+
     def agree(self, passkey: Passkey) -> str:
         """A consent that its customer signs with a passkey."""
         consent_id = self.node.request()
@@ -54,7 +60,7 @@ class Scene:
         if act == "subject.enrol":
             more = {"public_key": passkey.cose, "rp_id": RP, "sca": {"acr": "sca", "amr": ["otp"], "at": now}}
         members = {"credential_id": passkey.id, "subject": reference("alice"), **more, **changes}
-        return self.node.say(self.node.bank, act, **members)
+        return self.node.bank.sign(act, **members)
 
 
 def made(node: Node) -> Scene:

@@ -16,14 +16,13 @@ from ledger.entries.leaf import consent_chain, participant_chain
 from ledger.errors import Corrupt, SequencerStopped
 from ledger.merkle.hashing import leaf_hash
 from ledger.storage.tables import access_legs, consents, entries
-from tests.ledger.kit import BANK, FINTECH, Node, running
 from tests.ledger.meddling import unguarded
-from tests.world import record_index_head
+from tests.world import BANK, FINTECH, Node, record_index_head, running
 
 
 @pytest.fixture
 def node(engine_url: str, tmp_path: Path) -> Iterator[Node]:
-    with running(tmp_path, engine_url) as made:
+    with running(engine_url, tmp_path) as made:
         yield made
 
 

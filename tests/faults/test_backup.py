@@ -18,8 +18,8 @@ from ledger.assembly import open_ledger
 from ledger.errors import NotFound, Rollback
 from ledger.storage.tables import entries
 from tests.engines import Server
-from tests.ledger.kit import Node, running
 from tests.verdicts import verdict
+from tests.world import Node, running
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
@@ -64,13 +64,13 @@ def postgres_tool(url: str, server: Server) -> Tool:
 
 @pytest.fixture
 def node(engine_url: str, tmp_path: Path) -> Iterator[Node]:
-    with running(tmp_path, engine_url) as made:
+    with running(engine_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def sqlite_node(sqlite_url: str, tmp_path: Path) -> Iterator[Node]:
-    with running(tmp_path, sqlite_url) as made:
+    with running(sqlite_url, tmp_path) as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from tests.faults.rows import made
-from tests.ledger.kit import running
+from tests.world import running
 
 OF_EVERYTHING = ("count(", "max(", "min(")
 """What is asked once of a whole table."""
@@ -33,7 +33,7 @@ def asked() -> Iterator[dict[str, Any]]:
 
 
 def test_a_check_reads_no_table_from_end_to_end_to_look_something_up(sqlite_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, sqlite_url) as node:
+    with running(sqlite_url, tmp_path) as node:
         scene = made(node)
         with asked() as found:
             assert scene.check().count == 0

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance import lacking
 from tests.faults.killed import Writer, jti_of, prepared, whole
-from tests.ledger.kit import item
+from tests.world import item
 
 WRITER = [sys.executable, "-m", "tests.faults.writer"]
 BOUNDED = """
@@ -29,7 +29,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 def survived(url: str, folder: Path, program: Sequence[str], count: int = 60) -> Writer:
     """Write until the disk fails, then on a disk that is well: what the first writer said, after everything was checked."""
     with prepared(folder, url) as (node, consent_id):
-        statements = [node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(count)]
+        statements = [node.fintech.sign("access.request", **item(consent_id)) for _ in range(count)]
         suffering = Writer(node.config, program)
         with suppress(BrokenPipeError):  # it may have given up
             for at in range(0, count, 10):

@@ -13,13 +13,13 @@ import pytest
 from ledger.notes.checkpoint import open_checkpoint
 from tests.faults.dying import STEPS
 from tests.faults.killed import Writer, jti_of, prepared, whole
-from tests.ledger.kit import item
+from tests.world import item
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_f01_a_writer_killed_at_any_step_of_a_commit_leaves_one_log(engine_url: str, tmp_path: Path, step: str) -> None:
     with prepared(tmp_path, engine_url) as (node, consent_id):
-        statements = [node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(12)]
+        statements = [node.fintech.sign("access.request", **item(consent_id)) for _ in range(12)]
         count = "6" if step in STEPS[:4] else "3"  # starting and housekeeping look at the head too
         dying = Writer(node.config, program=[sys.executable, "-m", "tests.faults.dying", step, count])
         with suppress(BrokenPipeError):

@@ -11,7 +11,7 @@ import pytest
 
 from ledger.assembly import open_ledger
 from tests.faults.killed import Writer, jti_of, prepared, whole
-from tests.ledger.kit import item
+from tests.world import item
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -20,7 +20,7 @@ def test_f01_nothing_acknowledged_is_lost_and_nothing_is_there_twice(
 ) -> None:
     chance = random.Random(seed)
     with prepared(tmp_path, engine_url) as (node, consent_id):
-        statements = [node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(150)]
+        statements = [node.fintech.sign("access.request", **item(consent_id)) for _ in range(150)]
         names = {jti_of(statement): statement for statement in statements}
         acknowledged: dict[str, int] = {}
         for _ in range(3):
@@ -60,13 +60,13 @@ def test_f03_no_access_is_allowed_after_a_revocation_whoever_wrote_it(engine_url
         for writer in writers:
             writer.read(1)
         for writer in writers:
-            writer.submit([node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(40)])
+            writer.submit([node.fintech.sign("access.request", **item(consent_id)) for _ in range(40)])
         for writer in writers:
             writer.read(5)  # all are writing
-        revocation = node.say(node.bank, "consent.revoke", consent_id=consent_id, reason="asked", by="customer")
+        revocation = node.bank.sign("consent.revoke", consent_id=consent_id, reason="asked", by="customer")
         writers[0].submit([revocation])
         for writer in writers[1:]:
-            writer.submit([node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(20)])
+            writer.submit([node.fintech.sign("access.request", **item(consent_id)) for _ in range(20)])
         writers[2].kill()
         for writer in writers[:2]:
             writer.end()
@@ -85,7 +85,7 @@ def test_a_killed_writer_leaves_no_lock_behind(engine_url: str, tmp_path: Path) 
     with prepared(tmp_path, engine_url) as (node, consent_id):
         writer = Writer(node.config)
         writer.read(1)
-        writer.submit([node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(100)])
+        writer.submit([node.fintech.sign("access.request", **item(consent_id)) for _ in range(100)])
         writer.read(1)
         writer.kill()
         assert writer.process.returncode == -signal.SIGKILL

@@ -21,14 +21,14 @@ from ledger.storage.tables import (
 from ledger.vault.cipher import evidence_place
 from tests.faults.changing import another
 from tests.faults.rows import Scene, made
-from tests.ledger.kit import BANK, FINTECH, new_consent_id, running
 from tests.ledger.meddling import unguarded
 from tests.verifier.gestures import Passkey
+from tests.world import BANK, FINTECH, new_consent_id, running
 
 
 @pytest.fixture
 def scene(engine_url: str, tmp_path: Path) -> Iterator[Scene]:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         yield made(node)
 
 
@@ -82,7 +82,7 @@ def test_a_state_of_before_its_last_event_stops_the_node_and_is_not_shown(scene:
 
 
 def test_a_counter_of_before_the_last_access_stops_the_node(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         consent = node.grant(frequency_per_day=2)
         mine = consents.c.chain == consent_chain(consent)
         with unguarded(engine_url) as connection:
@@ -97,7 +97,7 @@ def test_a_counter_of_before_the_last_access_stops_the_node(engine_url: str, tmp
 
 
 def test_a_state_holds_after_any_number_of_accesses(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         consent = node.grant(frequency_per_day=0)
         for count in range(1, 20):
             for _ in range(count % 3 + 1):

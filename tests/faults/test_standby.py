@@ -16,7 +16,7 @@ from ledger.planning.commands import Recorded, SubmitStatement
 from ledger.sequencer.answers import Repeated
 from tests.faults.pair import PATIENCE, Pair, made_pair, until
 from tests.ledger.auditing import audit
-from tests.ledger.kit import Node, item, running
+from tests.world import Node, item, running
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def shown(ledger: Ledger) -> tuple[int, bytes]:
 
 @contextmanager
 def node_on(pair: Pair, folder: Path) -> Iterator[Node]:
-    with running(folder, pair.url) as node:
+    with running(pair.url, folder) as node:
         try:
             yield node
         except BaseException:
@@ -50,7 +50,7 @@ def submitted_again(node: Node, command: SubmitStatement) -> Recorded:
 
 
 def access(node: Node, consent_id: str) -> SubmitStatement:
-    return node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
+    return node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id)))
 
 
 @pytest.mark.postgres

@@ -10,9 +10,10 @@ import pytest
 from ledger.canonical import b64u
 from ledger.entries.statement import parse_payload
 from ledger.errors import BadStatement
+from tests.clocks import NOW
 from tests.histories import BEFORE, Told, row, sheet
 from tests.ledger import acts_of_partners
-from tests.ledger.kit import BANK, FINTECH, NOW, item, new_consent_id, payload, reference, terms
+from tests.world import BANK, FINTECH, item, new_consent_id, payload, reference, terms
 
 REGULATOR = "regulator-r"
 SCA = {"acr": "loa3", "amr": ["otp"], "at": NOW // 1000}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.canonical import b64u
-from tests.ledger.kit import BANK, FINTECH, NOW
+from tests.clocks import NOW
+from tests.world import BANK, FINTECH
 
 MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "attestation.give": (

@@ -12,8 +12,8 @@ from ledger.app import Ledger
 from ledger.canonical import b64u, encode
 from ledger.notes.checkpoint import open_checkpoint
 from ledger.storage.tables import checkpoints, entries
-from tests.ledger.kit import Document
 from tests.ledger.merkle.reference import ReferenceTree
+from tests.world import Document
 
 
 def audit(database_url: str, ledger: Ledger) -> list[Document]:

@@ -13,8 +13,8 @@ from ledger.canonical import b64u
 from ledger.partners import Partners
 from ledger.planning.commands import Recorded
 from ledger.queries.usage import UsageCount
-from tests.ledger.kit import FINTECH, Document, Signer, registered, running
-from tests.ledger.supervised import APPROVED, HASH, OTHER_REGULATOR, REGULATOR, Place, ed25519_signer
+from tests.ledger.supervised import APPROVED, HASH, OTHER_REGULATOR, REGULATOR, Place
+from tests.world import FINTECH, Document, Party, running
 
 OFFSET = 480
 ALL: list[Document] = [{"free": 0, "tiers": [{"from": 0, "price": 1_500}]}]
@@ -55,13 +55,13 @@ class Billed(Place):
             "kind": "licence",
             "valid_until": self.now + 86_400,
         }
-        return self.node.record(self.node.fintech, "attestation.give", **{**members, **changes})
+        return self.node.fintech.record("attestation.give", **{**members, **changes})
 
     def approve(self, attestation: int, participant: str = FINTECH) -> Recorded:
         members = {"approved_by": APPROVED, "attestation": attestation, "participant": participant}
         return self.document("attestation.approved", **members)
 
-    def offer(self, *, signer: Signer | None = None, **changes: Any) -> Recorded:
+    def offer(self, *, signer: Party | None = None, **changes: Any) -> Recorded:
         members = {
             "currency": "CNY",
             "from": 0,
@@ -70,14 +70,14 @@ class Billed(Place):
             "tariff": "tariff-1",
             "utc_offset": OFFSET,
         }
-        return self.node.record(signer or self.node.bank, "tariff.offer", **{**members, **changes})
+        return (signer or self.node.bank).record("tariff.offer", **{**members, **changes})
 
-    def accept(self, offer: int, signer: Signer | None = None) -> Recorded:
-        return self.node.record(signer or self.node.fintech, "tariff.accept", offer=offer)
+    def accept(self, offer: int, signer: Party | None = None) -> Recorded:
+        return (signer or self.node.fintech).record("tariff.accept", offer=offer)
 
-    def end(self, offer: int, signer: Signer | None = None, *, from_: int | None = None) -> Recorded:
+    def end(self, offer: int, signer: Party | None = None, *, from_: int | None = None) -> Recorded:
         members = {"from": self.now + 1 if from_ is None else from_, "offer": offer, "reason": "new-prices"}
-        return self.node.record(signer or self.node.bank, "tariff.end", **members)
+        return (signer or self.node.bank).record("tariff.end", **members)
 
     def agreed(self, **changes: Any) -> int:
         """A tariff that both have signed."""
@@ -92,8 +92,7 @@ class Billed(Place):
         if access is None:
             access = self.ask(**asked)
         self.releases.append(
-            self.node.record(
-                self.node.bank,
+            self.node.bank.record(
                 "access.release",
                 consent_id=self.consent,
                 interaction_id=interaction,
@@ -139,7 +138,7 @@ class Billed(Place):
 
     def state(self, *, offer: int | None = None, left_out: Mapping[int, str] | None = None, **changes: Any) -> Recorded:
         counted = self.count(offer=offer, left_out=left_out)
-        return self.node.record(self.node.bank, "usage.state", **{**counted.members(), **changes})
+        return self.node.bank.record("usage.state", **{**counted.members(), **changes})
 
     def state_again(self) -> Recorded:
         return self.state(replaces=-1)
@@ -150,10 +149,10 @@ class Billed(Place):
         answer: str = "agreed",
         disputed: list[Document] | None = None,
         *,
-        signer: Signer | None = None,
+        signer: Party | None = None,
     ) -> Recorded:
         members = {"answer": answer, "disputed": disputed or [], "statement": statement}
-        return self.node.record(signer or self.node.fintech, "usage.answer", **members)
+        return (signer or self.node.fintech).record("usage.answer", **members)
 
     def members_of_nothing(self, offer: int) -> Document:
         return {
@@ -170,13 +169,8 @@ class Billed(Place):
 
 
 @contextmanager
-def billed(folder: Path, url: str) -> Iterator[Billed]:
+def billed(url: str, folder: Path) -> Iterator[Billed]:
     """A new log under ruleset 3 with four participants and two regulators, running."""
-    with running(folder, url, ruleset=3) as node:
-        regulators = ed25519_signer(REGULATOR), ed25519_signer(OTHER_REGULATOR)
-        node.ledger.record_documents(
-            registered(REGULATOR, "regulator"),
-            registered(OTHER_REGULATOR, "regulator"),
-            *(one.key_added() for one in regulators),
-        )
+    with running(url, folder, ruleset=3) as node:
+        regulators = node.register({REGULATOR: "regulator", OTHER_REGULATOR: "regulator"})
         yield Billed(node, *regulators, url)

@@ -7,33 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.kit import Node, running
 from tests.ledger.supervised import Place, supervised
+from tests.world import Node, running
 
 
 @pytest.fixture
 def node(engine_url: str, tmp_path: Path) -> Iterator[Node]:
     """A running log with four participants: once on each engine."""
-    with running(tmp_path, engine_url) as made:
+    with running(engine_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def sqlite_node(sqlite_url: str, tmp_path: Path) -> Iterator[Node]:
     """A running log with four participants on SQLite, where the engine does not matter."""
-    with running(tmp_path, sqlite_url) as made:
+    with running(sqlite_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
     """A running log with a supervisor: once on each engine."""
-    with supervised(tmp_path, engine_url) as made:
+    with supervised(engine_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def sqlite_place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
     """A running log with a supervisor on SQLite, where the engine does not matter."""
-    with supervised(tmp_path, sqlite_url) as made:
+    with supervised(sqlite_url, tmp_path) as made:
         yield made

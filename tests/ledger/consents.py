@@ -15,10 +15,10 @@ from ledger.entries.statement import parse_payload
 from ledger.entries.terms import Terms
 from ledger.errors import LedgerError
 from ledger.participants import Registry
-from tests.ledger.kit import (
+from tests.clocks import NOW
+from tests.world import (
     BANK,
     FINTECH,
-    NOW,
     ORIGIN,
     OTHER_BANK,
     STRANGER,

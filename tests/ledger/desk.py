@@ -20,15 +20,15 @@ from ledger.planning.commands import (
 )
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Plan, World
+from tests.clocks import NOW
 from tests.ledger.consents import registry
-from tests.ledger.kit import (
+from tests.world import (
     BANK,
     FINTECH,
-    NOW,
     OTHER_BANK,
     STRANGER,
     Document,
-    ed25519_signer,
+    Signer,
     item,
     new_consent_id,
     payload,
@@ -38,7 +38,7 @@ from tests.ledger.kit import (
     terms_hash,
 )
 
-SIGNERS = {name: ed25519_signer(name) for name in (BANK, FINTECH, STRANGER, OTHER_BANK)}
+SIGNERS = {name: Signer.named(name) for name in (BANK, FINTECH, STRANGER, OTHER_BANK)}
 REGISTRY = registry(*(signer.key_added() for signer in SIGNERS.values()))
 
 
@@ -56,7 +56,7 @@ class Desk:
         return self.plan(command).results[0]
 
     def say(self, who: str, act: str, **members: Any) -> SubmitStatement:
-        text = SIGNERS[who].sign(payload(act, who, NOW, **members))
+        text = SIGNERS[who].jws(payload(act, who, NOW, **members))
         return SubmitStatement(parse_statement(text, self.world.registry.check_signature))
 
     def request(self, consent_id: str, **changes: Any) -> SubmitStatement:

@@ -10,10 +10,8 @@ from sqlalchemy import Engine
 
 from ledger.app import Ledger
 from ledger.engines.engine import writer_engine
-from tests.ledger.kit import (
-    Node,
-)
 from tests.ledger.meddling import assembled
+from tests.world import Node
 
 
 class Flaky:

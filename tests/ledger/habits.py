@@ -6,8 +6,8 @@ from typing import Any
 
 from ledger.queries.training import read_window
 from ledger.scoring.training import ForestPlan, Trained, train
-from tests.ledger.kit import item
 from tests.ledger.supervised import Place
+from tests.world import item
 
 PLAN = ForestPlan(trees=30, sample=32)
 

@@ -6,7 +6,7 @@ import json
 
 from ledger.canonical import b64u, unb64u
 from ledger.planning.commands import Recorded
-from tests.ledger.kit import Node
+from tests.world import Node
 
 HOUR = 3_600
 
@@ -24,4 +24,4 @@ def leg(node: Node, kind: str, access: Recorded, **changes: object) -> Recorded:
         "rows": 3,
         **changes,
     }
-    return node.record(node.bank if kind == "release" else node.fintech, f"access.{kind}", **members)
+    return (node.bank if kind == "release" else node.fintech).record(f"access.{kind}", **members)

@@ -51,20 +51,29 @@ def unguarded(database_url: str) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
-                guards = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
-                for guard in guards:
+                triggers = connection.exec_driver_sql(
+                    "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+                ).all()
+                for guard in triggers:
                     connection.exec_driver_sql(f'DROP TRIGGER "{guard.name}"')
                 yield connection
-                for guard in guards:
+                for guard in triggers:
                     connection.exec_driver_sql(guard.sql)
             else:
-                tables = ("entries", "tiles", "checkpoints", "log_head")
+                guards = ("append_only", "no_truncate")
+                tables = {
+                    "entries": (*guards, "bodies_move"),
+                    "tiles": guards,
+                    "checkpoints": guards,
+                    "log_head": (*guards, "grows"),
+                    "body_volumes": ("append_only",),
+                }
                 for table in tables:
                     connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
                 yield connection
-                for table in tables:
-                    for guard in ("append_only", "no_truncate", *(["grows"] if table == "log_head" else [])):
-                        connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{guard}")
+                for table, names in tables.items():
+                    for name in names:
+                        connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name}")
     finally:
         engine.dispose()
 

@@ -12,11 +12,10 @@ from api.checking.examination import examine
 from ledger.canonical import b64u
 from ledger.planning.commands import Recorded
 from tests.ledger.auditing import audit
-from tests.ledger.kit import Document, Node, Signer, ed25519_signer, registered, running
+from tests.world import DAY, Document, Node, Party, running
 
 REGULATOR, OTHER_REGULATOR = "regulator-r", "regulator-s"
 APPROVED = ["officer-1", "officer-2"]
-DAY = 86_400
 HASH = b64u(bytes(32))
 
 
@@ -25,8 +24,8 @@ class Place:
     """A node under ruleset 3, and two regulators."""
 
     node: Node
-    regulator: Signer
-    other: Signer
+    regulator: Party
+    other: Party
     url: str
 
     @property
@@ -34,7 +33,7 @@ class Place:
         """The clock's time in seconds."""
         return self.node.clock.now() // 1000
 
-    def order(self, freeze_id: str = "f-1", *, signer: Signer | None = None, **changes: Any) -> Recorded:
+    def order(self, freeze_id: str = "f-1", *, signer: Party | None = None, **changes: Any) -> Recorded:
         members = {
             "freeze_id": freeze_id,
             "scope": {},
@@ -43,10 +42,10 @@ class Place:
             "reason": "scraping",
             "drill": False,
         }
-        return self.node.record(signer or self.regulator, "freeze.order", **{**members, **changes})
+        return (signer or self.regulator).record("freeze.order", **{**members, **changes})
 
-    def lift(self, freeze_id: str = "f-1", *, signer: Signer | None = None) -> Recorded:
-        return self.node.record(signer or self.regulator, "freeze.lift", freeze_id=freeze_id, reason="over")
+    def lift(self, freeze_id: str = "f-1", *, signer: Party | None = None) -> Recorded:
+        return (signer or self.regulator).record("freeze.lift", freeze_id=freeze_id, reason="over")
 
     def document(self, kind: str, **members: Any) -> Recorded:
         return self.node.ledger.record_documents({"type": kind, "v": 1, **members})[0]
@@ -67,9 +66,7 @@ class Place:
         return self.approved("freeze.ordered", **{**members, **changes})
 
     def require(self, requirement_id: str = "r-1", **scope: str) -> Recorded:
-        return self.node.record(
-            self.regulator, "assessment.require", requirement_id=requirement_id, scope=scope, reason="pipl-55"
-        )
+        return self.regulator.record("assessment.require", requirement_id=requirement_id, scope=scope, reason="pipl-55")
 
     def assess(self, assessment_id: str = "a-1", **changes: Any) -> Recorded:
         members = {
@@ -80,19 +77,18 @@ class Place:
             "outcome": "acceptable",
             "scope": {},
         }
-        return self.node.record(self.node.bank, "assessment.record", **{**members, **changes})
+        return self.node.bank.record("assessment.record", **{**members, **changes})
 
     def block(self, **changes: Any) -> Recorded:
         members = {"about": "recipient", "level": 500, "rule": "rate", "seconds": 3_600}
-        return self.node.record(self.node.bank, "risk.block", **{**members, **changes})
+        return self.node.bank.record("risk.block", **{**members, **changes})
 
     def alert(self, kind: str, name: str, *, score: int = 700, rule: str = "rate") -> Recorded:
         about: Document = {"id": name, "kind": kind}
         return self.document("alert.raised", about=about, at_index=1, features=[60, 3], rule=rule, score=score)
 
-    def decide_alert(self, alert: int, decision: str, *, signer: Signer | None = None) -> Recorded:
-        return self.node.record(
-            signer or self.node.bank,
+    def decide_alert(self, alert: int, decision: str, *, signer: Party | None = None) -> Recorded:
+        return (signer or self.node.bank).record(
             "alert.decide",
             alert=alert,
             decision=decision,
@@ -121,13 +117,8 @@ class Place:
 
 
 @contextmanager
-def supervised(folder: Path, url: str, ruleset: int = 3, **changes: Any) -> Iterator[Place]:
+def supervised(url: str, folder: Path, ruleset: int = 3, **changes: Any) -> Iterator[Place]:
     """A new log with four participants and two regulators, running."""
-    with running(folder, url, ruleset=ruleset, **changes) as node:
-        regulators = ed25519_signer(REGULATOR), ed25519_signer(OTHER_REGULATOR)
-        node.ledger.record_documents(
-            registered(REGULATOR, "regulator"),
-            registered(OTHER_REGULATOR, "regulator"),
-            *(one.key_added() for one in regulators),
-        )
+    with running(url, folder, ruleset=ruleset, **changes) as node:
+        regulators = node.register({REGULATOR: "regulator", OTHER_REGULATOR: "regulator"})
         yield Place(node, *regulators, url)

@@ -11,16 +11,16 @@ from ledger.entries.statement import parse_statement
 from ledger.errors import BadStatement, IllegalTransition, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import RecordDocuments, SubmitStatement
 from ledger.planning.plan import plan_batch
+from tests.clocks import NOW
 from tests.ledger.consents import registry
 from tests.ledger.desk import SIGNERS, Desk, openings
-from tests.ledger.kit import (
+from tests.world import (
     BANK,
     FINTECH,
-    NOW,
     OTHER_BANK,
     Document,
+    Signer,
     about,
-    ed25519_signer,
     item,
     new_consent_id,
     payload,
@@ -32,7 +32,7 @@ from tests.ledger.kit import (
 )
 
 PROVIDER = "provider-x"
-KEY = ed25519_signer(PROVIDER)
+KEY = Signer.named(PROVIDER)
 KNOWN = (registered(PROVIDER, "technology-provider"), KEY.key_added())
 HOLDERS = ["consent.authorise", "subject.consent", "consent.revoke", "access.release", "subject.enrol"]
 
@@ -43,7 +43,7 @@ def granted(participant: str, *acts: str) -> Document:
 
 def for_(principal: str, act: str, **members: Any) -> SubmitStatement:
     """A statement that the provider signs on behalf of another."""
-    text = KEY.sign(payload(act, PROVIDER, NOW, on_behalf_of=principal, **members))
+    text = KEY.jws(payload(act, PROVIDER, NOW, on_behalf_of=principal, **members))
     known = registry(*KNOWN)
     return SubmitStatement(parse_statement(text, known.check_signature))
 

@@ -20,9 +20,10 @@ from ledger.entries.scope import Scope
 from ledger.entries.statement import parse_item, parse_payload
 from ledger.entries.terms import Destination, Filter, Purpose, Terms
 from ledger.errors import BadEncoding, BadStatement
+from tests.clocks import NOW
 from tests.ledger import acts_of_partners
 from tests.ledger.acts import MEMBERS, SCA, made, refused
-from tests.ledger.kit import NOW, item, new_consent_id, reference, terms
+from tests.world import item, new_consent_id, reference, terms
 
 SEPARATE = {"given_at": NOW // 1000, "kind": "provision", "text_hash": b64u(bytes(32))}
 OPTIONAL: dict[str, list[dict[str, Any]]] = {

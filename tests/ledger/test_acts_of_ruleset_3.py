@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.clocks import NOW
 from tests.ledger.acts import refused
-from tests.ledger.kit import BANK, NOW, terms
+from tests.world import BANK, terms
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,9 @@ from ledger.consent.state import Consent, Pending, Status
 from ledger.consent.transitions import apply, expire
 from ledger.documents import PurposeDefined, document_of
 from ledger.errors import IllegalTransition, NotFound, NotPermitted
+from tests.clocks import NOW
 from tests.ledger.consents import ACTORS, STATES, amend, approval, authorise, consent, do, refused, registry, said, step
-from tests.ledger.kit import (
-    BANK,
-    FINTECH,
-    NOW,
-    OTHER_BANK,
-    STRANGER,
-    about,
-    new_consent_id,
-    reference,
-    separately,
-    terms,
-)
+from tests.world import BANK, FINTECH, OTHER_BANK, STRANGER, about, new_consent_id, reference, separately, terms
 
 AUTHORISED = "PARTIAL ACTIVE PAUSED SUSPENDED"
 SECOND = new_consent_id()

@@ -11,10 +11,10 @@ import pytest
 from ledger.engines.engine import writer_engine
 from ledger.errors import ClockAhead
 from ledger.sequencer.watch import Anchor, ClockWatch
-from tests.clocks import HandClock
+from tests.clocks import NOW, HandClock
 from tests.ledger.auditing import audit
-from tests.ledger.kit import NOW, Node
 from tests.ledger.meddling import assembled
+from tests.world import Node
 
 HOURS = 2 * 3_600_000
 

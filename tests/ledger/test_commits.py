@@ -20,12 +20,12 @@ from tests.clocks import HandClock
 from tests.engines import Server
 from tests.ledger.auditing import audit
 from tests.ledger.flaky import flaky_node
-from tests.ledger.kit import BANK, Node, config_for, found, item, registered, running
 from tests.ledger.meddling import assembled
+from tests.world import BANK, Node, found, item, node_config, registered, running
 
 
 def _access(node: Node, consent_id: str) -> Any:
-    return node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
+    return node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id)))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -77,7 +77,7 @@ def test_a_kept_commit_stands_under_the_high_water_before_its_receipt_leaves(nod
 
 @pytest.mark.postgres
 def test_a_lost_connection_is_made_again(postgres_server: Server, postgres_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, postgres_url) as node:
+    with running(postgres_url, tmp_path) as node:
         consent_id = node.grant()
         with postgres_server.connect() as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'")
@@ -87,7 +87,7 @@ def test_a_lost_connection_is_made_again(postgres_server: Server, postgres_url: 
 
 def test_f04_a_full_disk_gives_no_receipt_and_is_survived(tmp_path: Path, sqlite_url: str) -> None:
     clock = HandClock()
-    config = config_for(tmp_path, sqlite_url)
+    config = node_config(sqlite_url, tmp_path)
     found(config, clock)
     pages = [1_000_000]
     writer = writer_engine(sqlite_url)

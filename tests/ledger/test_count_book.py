@@ -18,9 +18,9 @@ from ledger.errors import Unavailable
 from ledger.queries.counting import Counting
 from ledger.queries.reports import PreparedReport, prepare_report, report_from_book
 from ledger.storage.counted import CountBook, open_book
-from tests.ledger.kit import reference
 from tests.ledger.supervised import Place, supervised
 from tests.verifier.report_story import DEFINITIONS, ReportStory, history
+from tests.world import reference
 
 DAY = 86_400
 CODES = [f"{code}-{suppress}" for code in DEFINITIONS for suppress in (0, 5)]
@@ -69,7 +69,7 @@ def test_a_report_from_the_book_is_the_report_from_the_entries(seed: int, engine
 def test_one_off_consents_amendments_and_removals_count_as_the_entries_say(
     ruleset: int, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with supervised(tmp_path, sqlite_url, ruleset) as place:
+    with supervised(sqlite_url, tmp_path, ruleset) as place:
         node = place.node
         book = counting(place, tmp_path / "book", page=3)
         once = node.grant(once=True)
@@ -98,13 +98,13 @@ def test_one_off_consents_amendments_and_removals_count_as_the_entries_say(
 
 
 def test_a_book_of_another_log_or_of_one_that_was_put_back_is_made_again(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path / "a", sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path / "a") as place:
         story = ReportStory(place, random.Random(1))
         story.grant()
         mine = counting(place, tmp_path / "mine")
         size = mine.catch_up().size
         other_url = f"sqlite:///{tmp_path / 'other.sqlite'}"
-        with supervised(tmp_path / "b", other_url) as other:
+        with supervised(other_url, tmp_path / "b") as other:
             ReportStory(other, random.Random(2)).grant()
             wrong = counting(other, tmp_path / "mine")
             with wrong.book.view():
@@ -117,7 +117,7 @@ def test_a_book_of_another_log_or_of_one_that_was_put_back_is_made_again(sqlite_
 
 
 def test_nothing_of_an_erased_consent_stays_in_the_book(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         gone = place.node.grant()
         book = counting(place, tmp_path / "book")
         book.catch_up()
@@ -131,7 +131,7 @@ def test_nothing_of_an_erased_consent_stays_in_the_book(sqlite_url: str, tmp_pat
 
 
 def test_the_book_is_its_owners_alone_and_a_damaged_one_is_no_empty_one(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         place.node.grant()
         book = counting(place, tmp_path / "book")
         book.catch_up()

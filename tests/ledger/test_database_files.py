@@ -20,7 +20,7 @@ from ledger.engines.engine import make_private, reader_engine, writer_engine
 from ledger.errors import InvalidInput, SequencerStopped, Unavailable
 from ledger.storage.tables import entries
 from ledger.vault.keystore import KeyStore
-from tests.ledger.kit import Node, item, running
+from tests.world import Node, item, running
 
 OUTSIDER = """
 import sqlite3, sys
@@ -122,7 +122,7 @@ def test_no_body_is_sealed_under_a_key_that_was_written_into_a_removed_file(
 def test_a_node_without_its_write_ahead_log_that_ends_in_order_leaves_all_it_acknowledged(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    with running(tmp_path, sqlite_url) as node:
+    with running(sqlite_url, tmp_path) as node:
         consent_id = node.grant()
         acknowledged = [node.access(consent_id).index for _ in range(5)]
         remove_wal(log_of(node))
@@ -188,7 +188,7 @@ def modes(file: Path) -> dict[str, str]:
 def test_every_file_of_a_database_is_its_owners_only_from_the_first_moment(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
-        with running(tmp_path, f"sqlite:///{tmp_path / 'ledger.sqlite'}") as node:
+        with running(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path) as node:
             found = modes(log_of(node)) | modes(keys_of(node))
     finally:
         os.umask(old)

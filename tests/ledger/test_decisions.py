@@ -19,8 +19,9 @@ from ledger.entries.evidence import AccessOutcome
 from ledger.policy.decision import after_access, decide
 from ledger.policy.reasons import Reason
 from tests import strategies
+from tests.clocks import NOW
 from tests.ledger.consents import ID, REGISTRIES, consent, registry
-from tests.ledger.kit import BANK, FINTECH, NOW, OTHER_BANK, STRANGER, about, item, reference
+from tests.world import BANK, FINTECH, OTHER_BANK, STRANGER, about, item, reference
 
 REGISTRY = registry()
 DAY = 86_400_000

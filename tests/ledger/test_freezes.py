@@ -12,8 +12,8 @@ from ledger.documents import activation
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import Recorded
-from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, about, item
-from tests.ledger.supervised import APPROVED, DAY, Place, supervised
+from tests.ledger.supervised import APPROVED, Place, supervised
+from tests.world import BANK, DAY, FINTECH, OTHER_BANK, STRANGER, about, item
 
 
 def test_a_freeze_denies_until_it_is_lifted_and_survives_a_restart_and_another_node(place: Place) -> None:
@@ -27,13 +27,12 @@ def test_a_freeze_denies_until_it_is_lifted_and_survives_a_restart_and_another_n
     other.start()
     try:
         place.lift()
-        statement = place.node.say(place.node.fintech, "access.request", **item(consent))
+        statement = place.node.fintech.sign("access.request", **item(consent))
         outcome = other.record(statement)[0].outcome
         assert isinstance(outcome, AccessOutcome)
         assert outcome.decision == "allow"
         other.record(
-            place.node.say(
-                place.regulator,
+            place.regulator.sign(
                 "freeze.order",
                 freeze_id="f-2",
                 scope={},
@@ -209,7 +208,7 @@ def test_the_operators_freeze_needs_two_officers_and_ends_in_ninety_days(sqlite_
 
 
 def test_nothing_of_it_exists_before_ruleset_3(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url, ruleset=2) as place:
+    with supervised(sqlite_url, tmp_path, ruleset=2) as place:
         consent = place.node.grant()
         orders: list[Any] = [
             place.order,
@@ -217,7 +216,7 @@ def test_nothing_of_it_exists_before_ruleset_3(sqlite_url: str, tmp_path: Path) 
             place.assess,
             place.block,
             lambda: place.decide_alert(1, "cleared"),
-            lambda: place.node.record(place.node.fintech, "consent.acknowledge", consent_id=consent, basis=10),
+            lambda: place.node.fintech.record("consent.acknowledge", consent_id=consent, basis=10),
             lambda: place.node.access(consent, region="SG"),
             lambda: place.node.ledger.submit_and_wait(place.node.batch(item(consent, region="SG"))),
         ]

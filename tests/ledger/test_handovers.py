@@ -12,19 +12,19 @@ from ledger.canonical import b64u
 from ledger.documents import activation
 from ledger.errors import BadStatement, Conflict, IllegalTransition, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import Recorded
-from tests.ledger.kit import BANK, FINTECH, Signer
 from tests.ledger.supervised import APPROVED, HASH, OTHER_REGULATOR, REGULATOR, Place, supervised
+from tests.world import BANK, FINTECH, Party
 
 
 @pytest.fixture
 def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, engine_url) as made:
+    with supervised(engine_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def quick(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, sqlite_url) as made:
+    with supervised(sqlite_url, tmp_path) as made:
         yield made
 
 
@@ -34,14 +34,14 @@ def opened(place: Place, participant: str = REGULATOR) -> int:
     ).index
 
 
-def hand(place: Place, disclosure: int, *, signer: Signer | None = None, **changes: Any) -> Recorded:
+def hand(place: Place, disclosure: int, *, signer: Party | None = None, **changes: Any) -> Recorded:
     members = {"basis": "gdpr-61", "disclosure": disclosure, "handover_id": "h-1", "pack_hash": HASH, "scope": {}}
     said = {**members, "to": OTHER_REGULATOR, **changes}
-    return place.node.record(signer or place.regulator, "case.hand_over", **said)
+    return (signer or place.regulator).record("case.hand_over", **said)
 
 
-def receive(place: Place, handover: int, *, signer: Signer | None = None, pack_hash: str = HASH) -> Recorded:
-    return place.node.record(signer or place.other, "case.receive", handover=handover, pack_hash=pack_hash)
+def receive(place: Place, handover: int, *, signer: Party | None = None, pack_hash: str = HASH) -> Recorded:
+    return (signer or place.other).record("case.receive", handover=handover, pack_hash=pack_hash)
 
 
 def refused(place: Place, kind: type[LedgerError], member: str, tried: Callable[[], Any]) -> None:
@@ -110,7 +110,7 @@ def test_both_authorities_have_the_receipts_of_both_and_nobody_else_has(quick: P
 
 
 def test_before_ruleset_3_no_case_is_handed_over(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url, ruleset=2) as old:
+    with supervised(sqlite_url, tmp_path, ruleset=2) as old:
         disclosure = old.document("disclosure", participant=REGULATOR, case="case-7", from_index=0, to_index=3).index
         with pytest.raises(BadStatement):
             hand(old, disclosure)

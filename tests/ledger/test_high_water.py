@@ -14,8 +14,8 @@ from ledger.notes.checkpoint import sign_checkpoint
 from ledger.notes.keys import Ed25519NoteSigner
 from ledger.queries.tree import visible_size
 from tests.ledger.auditing import audit
-from tests.ledger.kit import Node, item, new_consent_id
 from tests.ledger.meddling import Backup
+from tests.world import Node, item, new_consent_id
 
 SIGNER = Ed25519NoteSigner("ledger.example/1", b"k" * 32)
 
@@ -60,7 +60,7 @@ def test_another_history_of_the_same_or_a_larger_size_is_refused(node: Node, mor
     rival = node.beside("rival")
     rival.start()
     for _ in range(1 + more):
-        rival.record(node.say(node.fintech, "access.request", **item(consent_id)))
+        rival.record(node.fintech.sign("access.request", **item(consent_id)))
     rival.stop()
     # Whoever looks first, the node's housekeeping before the rival has written or this access after it, stops the node.
     with pytest.raises(SequencerStopped, match=r"another history|rolled back"):
@@ -73,7 +73,7 @@ def test_a_node_that_continues_its_own_history_starts(node: Node) -> None:
     node.restart()
     other = node.beside("other")
     other.start()
-    other.record(node.say(node.bank, "consent.revoke", consent_id=consent_id, reason="r", by="customer"))
+    other.record(node.bank.sign("consent.revoke", consent_id=consent_id, reason="r", by="customer"))
     other.stop()
     assert node.access(consent_id).outcome.reasons == ("CONSENT_REVOKED",)  # type: ignore[union-attr]
     node.restart()
@@ -84,7 +84,7 @@ def test_the_file_follows_what_other_nodes_recorded(node: Node) -> None:
     consent_id = node.grant()
     other = node.beside("other")
     other.start()
-    note = other.record(node.say(node.bank, "consent.revoke", consent_id=consent_id, reason="r", by="customer"))[
+    note = other.record(node.bank.sign("consent.revoke", consent_id=consent_id, reason="r", by="customer"))[
         0
     ].checkpoint
     other.stop()

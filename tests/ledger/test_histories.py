@@ -13,10 +13,11 @@ from ledger.entries.leaf import history_chain, subject_chain
 from ledger.entries.statement import parse_payload
 from ledger.errors import BadStatement, Conflict, IllegalTransition, JtiReused, LedgerError, NotFound, NotPermitted
 from ledger.planning.commands import RecordDocuments, Recorded
+from tests.clocks import NOW
 from tests.histories import BEFORE, Told, row, sheet
 from tests.ledger.desk import Desk
-from tests.ledger.kit import BANK, FINTECH, NOW, Signer, new_consent_id, payload, reference
 from tests.ledger.supervised import APPROVED, Place
+from tests.world import BANK, FINTECH, Party, new_consent_id, payload, reference
 
 ALICE, BOB = reference("alice"), reference("bob")
 HELD = {"file": 0, "record": 2}
@@ -33,13 +34,11 @@ def told(salt: str = "", **changes: Any) -> Told:
 
 
 def attest(place: Place, brought: Told, **changes: Any) -> Recorded:
-    return place.node.record(place.node.bank, "history.attest", **(brought.attest | changes))
+    return place.node.bank.record("history.attest", **(brought.attest | changes))
 
 
-def bring(
-    place: Place, history: Told, at: int, position: int, signer: Signer | None = None, **changes: Any
-) -> Recorded:
-    return place.node.record(signer or place.node.bank, "history.sheet", **history.of(position, at, **changes))
+def bring(place: Place, history: Told, at: int, position: int, signer: Party | None = None, **changes: Any) -> Recorded:
+    return (signer or place.node.bank).record("history.sheet", **history.of(position, at, **changes))
 
 
 def refused(place: Place, kind: type[LedgerError], tried: Callable[[], Any], member: str | None = None) -> None:
@@ -76,11 +75,9 @@ def test_the_same_source_and_the_same_name_are_brought_once_until_withdrawn(sqli
         "history",
     )
     withdraw = {"history": "before-2020", "reason": "wrong-columns"}
-    refused(
-        place, NotFound, lambda: place.node.record(place.node.other_bank, "history.withdraw", **withdraw), "history"
-    )
-    place.node.record(place.node.bank, "history.withdraw", **withdraw)
-    refused(place, NotFound, lambda: place.node.record(place.node.bank, "history.withdraw", **withdraw), "history")
+    refused(place, NotFound, lambda: place.node.other_bank.record("history.withdraw", **withdraw), "history")
+    place.node.bank.record("history.withdraw", **withdraw)
+    refused(place, NotFound, lambda: place.node.bank.record("history.withdraw", **withdraw), "history")
     refused(place, Conflict, lambda: attest(place, history), "history")
     refused(place, IllegalTransition, lambda: bring(place, history, history_of(place), 0), "history")
     attest(place, history, history="again")

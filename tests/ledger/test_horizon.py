@@ -16,7 +16,7 @@ from ledger.notes.checkpoint import open_checkpoint
 from ledger.queries.events import EventQueries
 from ledger.queries.overview import OverviewQueries
 from ledger.storage.tables import log_head
-from tests.ledger.kit import BANK, FINTECH, Node
+from tests.world import BANK, FINTECH, Node
 
 
 def recovered(node: Node, confirmed: int) -> Ledger:

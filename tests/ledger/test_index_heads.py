@@ -16,8 +16,7 @@ from ledger.sequencer.answers import Repeated
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import map_pages, map_state
 from tests.ledger.auditing import audit
-from tests.ledger.kit import Document, Node, running
-from tests.world import record_index_head
+from tests.world import Document, Node, record_index_head, running
 
 SECOND = 1_000
 
@@ -56,7 +55,7 @@ def test_nothing_is_recorded_when_nothing_was_added_since(node: Node) -> None:
 
 
 def test_while_entries_come_there_is_one_each_interval_and_none_after_that(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
+    with running(engine_url, tmp_path, index_interval_ms=SECOND) as node:
         consent = node.grant()
         turn(node.ledger)
         assert index_heads(node) == []
@@ -74,7 +73,7 @@ def test_while_entries_come_there_is_one_each_interval_and_none_after_that(engin
 
 
 def test_an_index_head_comes_although_the_clock_was_set_back(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
+    with running(engine_url, tmp_path, index_interval_ms=SECOND) as node:
         node.grant()
         node.clock.advance(seconds=-3600)
         turn(node.ledger)
@@ -82,7 +81,7 @@ def test_an_index_head_comes_although_the_clock_was_set_back(engine_url: str, tm
 
 
 def test_of_two_nodes_on_one_database_one_writes_it(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
+    with running(engine_url, tmp_path, index_interval_ms=SECOND) as node:
         other = node.beside("other", index_interval_ms=SECOND)
         other.start()
         try:
@@ -99,7 +98,7 @@ def test_of_two_nodes_on_one_database_one_writes_it(engine_url: str, tmp_path: P
             node.clock.advance(seconds=2)  # and if that one does not: this one does
             turn(other)
             assert demand_right_maps(node) == 2
-            other.record(node.say(node.bank, "consent.revoke", consent_id=consent, reason="as-asked", by="customer"))
+            other.record(node.bank.sign("consent.revoke", consent_id=consent, reason="as-asked", by="customer"))
             assert record_index_head(other).index == record_index_head(node.ledger).index
             assert demand_right_maps(node) == 3
         finally:
@@ -107,7 +106,7 @@ def test_of_two_nodes_on_one_database_one_writes_it(engine_url: str, tmp_path: P
 
 
 def test_a_restart_continues_with_the_stored_map(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
+    with running(engine_url, tmp_path, index_interval_ms=SECOND) as node:
         consent = node.grant()
         record_index_head(node.ledger)
         node.access(consent)
@@ -121,7 +120,7 @@ def test_a_log_that_is_older_than_its_map_catches_up_in_portions(
     engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ledger.sequencer.alone.PORTION", 10)
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         for _ in range(12):
             node.grant()
         store = node.ledger.store
@@ -179,7 +178,7 @@ def test_over_a_changed_page_nothing_is_signed_and_a_rebuild_repairs_it(node: No
 def test_a_root_that_no_index_head_signs_is_refused_at_start_and_wherever_it_is_used(
     engine_url: str, tmp_path: Path
 ) -> None:
-    with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
+    with running(engine_url, tmp_path, index_interval_ms=SECOND) as node:
         node.grant()
         record_index_head(node.ledger)
         change_state(engine_url, root=b"r" * 32)
@@ -204,7 +203,7 @@ def test_a_map_that_skipped_leaves_of_a_chain_is_refused(node: Node) -> None:
 
 
 def test_a_map_ahead_of_the_log_is_refused_at_start(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, index_interval_ms=SECOND) as node:
+    with running(engine_url, tmp_path, index_interval_ms=SECOND) as node:
         change_state(engine_url, size=1_000)
         beside = node.beside("second", index_interval_ms=SECOND)
         with pytest.raises(Corrupt, match="1000 leaves"):

@@ -20,7 +20,7 @@ from ledger.storage.naming import key_store_named
 from ledger.storage.tables import named_key_store
 from ledger.vault.keystore import data_keys
 from tests.ledger.auditing import audit
-from tests.ledger.kit import BANK, Node
+from tests.world import BANK, Node
 
 
 def lose(node: Node, *consent_ids: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from nacl.bindings import crypto_core_ed25519_add
 from nacl.signing import SigningKey
@@ -17,7 +18,7 @@ from ledger.canonical import b64u, unb64u
 from ledger.entries.keys import check_point, ed25519_verifier, jwk_of_ed25519, verifier_of
 from ledger.errors import BadSignature, InvalidInput, LedgerError
 from tests.conformance import files
-from tests.ledger.kit import Signer, ed25519_signer, es256_signer, ps256_signer, rsa_jwk, rsa_key
+from tests.world import Signer
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -36,14 +37,14 @@ def encoded(y: int, sign: int = 0) -> bytes:
     return (y | sign << 255).to_bytes(32, "little")
 
 
-SIGNERS = [ed25519_signer("bank-a"), es256_signer("bank-a", "es"), ps256_signer("bank-a", "ps")]
+SIGNERS = [Signer.named("bank-a"), Signer.named("bank-a", "es", "ES256"), Signer.named("bank-a", "ps", "PS256")]
 
 
-@pytest.mark.parametrize("signer", SIGNERS, ids=lambda signer: signer.alg)
+@pytest.mark.parametrize("signer", SIGNERS, ids=lambda signer: signer.key.alg)
 def test_each_algorithm_accepts_its_own_signature_and_no_changed_one(signer: Signer) -> None:
-    verify = verifier_of(signer.alg, signer.jwk)
+    verify = verifier_of(signer.key.alg, signer.key.jwk)
     message = b"a message"
-    signature = signer.sign_bytes(message)
+    signature = signer.key.sign(message)
     verify(message, signature)
     for at in range(0, 8 * len(signature), 37):
         changed = bytearray(signature)
@@ -91,7 +92,17 @@ def test_the_scalar_of_a_signature_is_below_the_group_order() -> None:
         verify(b"m", signature[:32] + again.to_bytes(32, "little"))
 
 
-ES, RSA = SIGNERS[1].jwk, rsa_jwk(2048)
+@cache
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, bits)
+
+
+def rsa_jwk(bits: int) -> dict[str, str]:
+    modulus = rsa_key(bits).public_key().public_numbers().n
+    return {"e": "AQAB", "kty": "RSA", "n": b64u(modulus.to_bytes(bits // 8))}
+
+
+ES, RSA = SIGNERS[1].key.jwk, rsa_jwk(2048)
 
 
 def _x_of_compressed() -> dict[str, str]:
@@ -107,14 +118,14 @@ def _other_curve() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("alg", "jwk"),
     [
-        ("EdDSA", {**SIGNERS[0].jwk, "d": b64u(bytes(32))}),
-        ("EdDSA", {**SIGNERS[0].jwk, "crv": "Ed448"}),
-        ("EdDSA", {**SIGNERS[0].jwk, "kid": "mine"}),
-        ("EdDSA", {**SIGNERS[0].jwk, "x": b64u(bytes(31))}),
-        ("EdDSA", {**SIGNERS[0].jwk, "x": SIGNERS[0].jwk["x"] + "="}),
+        ("EdDSA", {**SIGNERS[0].key.jwk, "d": b64u(bytes(32))}),
+        ("EdDSA", {**SIGNERS[0].key.jwk, "crv": "Ed448"}),
+        ("EdDSA", {**SIGNERS[0].key.jwk, "kid": "mine"}),
+        ("EdDSA", {**SIGNERS[0].key.jwk, "x": b64u(bytes(31))}),
+        ("EdDSA", {**SIGNERS[0].key.jwk, "x": SIGNERS[0].key.jwk["x"] + "="}),
         ("EdDSA", {"crv": "Ed25519", "kty": "OKP"}),
         ("EdDSA", ES),
-        ("ES256", SIGNERS[0].jwk),
+        ("ES256", SIGNERS[0].key.jwk),
         ("ES256", {**ES, "d": b64u(os.urandom(32))}),
         ("ES256", _x_of_compressed()),
         ("ES256", _other_curve()),
@@ -134,7 +145,7 @@ def _other_curve() -> dict[str, str]:
         ("RS256", RSA),
         ("HS256", {"k": b64u(bytes(32)), "kty": "oct"}),
         ("none", {}),
-        ("Ed25519", SIGNERS[0].jwk),
+        ("Ed25519", SIGNERS[0].key.jwk),
     ],
 )
 def test_no_other_key_is_registered(alg: str, jwk: dict[str, Any]) -> None:

@@ -24,8 +24,8 @@ from ledger.planning.commands import Recorded
 from ledger.receipts import check_receipt, receipt_bytes
 from tests.ledger.auditing import audit
 from tests.ledger.consents import ACTORS, TABLE, lawful
-from tests.ledger.kit import BANK, FINTECH, Node, running
 from tests.ledger.random_lives import LIMITS, on_postgresql
+from tests.world import BANK, FINTECH, Node, running
 
 LIVING = ("AWAITING", "PARTIAL", "ACTIVE", "PAUSED", "SUSPENDED")
 
@@ -44,7 +44,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.node: Node = self.stack.enter_context(running(self.folder, self.url or f"sqlite:///{self.folder / 'log'}"))
+        self.node: Node = self.stack.enter_context(running(self.url or f"sqlite:///{self.folder / 'log'}", self.folder))
 
     def teardown(self) -> None:
         try:

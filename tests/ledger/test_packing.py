@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.canonical import b64u, encode
 from ledger.errors import Corrupt
 from ledger.storage.packing import VERSION, WORDS, pack, unpack
-from tests.ledger.kit import Node
+from tests.world import Node
 
 PACKED_ONCE = (
     "7b22616374223a226163636573732e72657175657374222c2273746174656d656e7473223a5b22017b22616c67223a224564445341222c"

@@ -11,12 +11,12 @@ from ledger.documents import document_chain, parse_document
 from ledger.entries.leaf import ledger_chain, participant_chain
 from ledger.errors import Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound
 from ledger.participants import Registry
-from tests.ledger.kit import BANK, FINTECH, ORIGIN, Document, about, ed25519_signer, registered
+from tests.world import BANK, FINTECH, ORIGIN, Document, Signer, about, registered
 
 OPENED = {"type": "ledger.opened", "v": 1, "origin": ORIGIN, "ruleset": 2}
 OPENED_1 = {**OPENED, "ruleset": 1}
 PROVIDER = "provider-x"
-KEY = ed25519_signer(BANK).key_added()
+KEY = Signer.named(BANK).key_added()
 CHAINS = sorted([b64u(bytes(32)), b64u(b"\1" * 32)])
 EXAMPLES: dict[str, Document] = {
     "ledger.opened": OPENED,
@@ -170,7 +170,7 @@ def test_a_participant_is_registered_once() -> None:
 def test_a_kid_is_used_once_in_the_life_of_the_log_by_anyone() -> None:
     before = registry(registered(BANK, "holder"), registered(FINTECH, "recipient"), KEY, EXAMPLES["key.revoked"])
     refuse(Conflict, before, KEY)
-    refuse(Conflict, before, {**ed25519_signer(FINTECH).key_added(), "kid": KEY["kid"]})
+    refuse(Conflict, before, {**Signer.named(FINTECH).key_added(), "kid": KEY["kid"]})
 
 
 def test_a_public_key_has_one_owner_and_one_purpose() -> None:
@@ -245,7 +245,7 @@ def test_a_removed_participant_is_gone_for_ever() -> None:
     assert not before.is_in_good_standing(BANK, "holder")
     for kind in ("participant.removed", "participant.reinstated", "participant.suspended"):
         refuse(IllegalTransition, before, EXAMPLES[kind])
-    refuse(IllegalTransition, before, ed25519_signer(BANK, "another").key_added())
+    refuse(IllegalTransition, before, Signer.named(BANK, "another").key_added())
     refuse(Conflict, before, registered(BANK, "holder"))
     before.after(parse_document(EXAMPLES["key.revoked"]), before.size)
 

@@ -11,22 +11,24 @@ import pytest
 from ledger.canonical import b64u
 from ledger.entries.statement import parse_payload
 from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInput, LedgerError, NotFound, NotPermitted
+from ledger.planning.commands import Recorded
+from tests.clocks import NOW
 from tests.ledger.billed import Billed, billed
-from tests.ledger.kit import BANK, FINTECH, NOW, STRANGER, payload
 from tests.ledger.supervised import HASH, supervised
+from tests.world import BANK, FINTECH, STRANGER, payload
 
 LINE = {"free": 0, "tiers": [{"from": 0, "price": 1_000}]}
 
 
 @pytest.fixture
 def place(engine_url: str, tmp_path: Path) -> Iterator[Billed]:
-    with billed(tmp_path, engine_url) as made:
+    with billed(engine_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def quick(sqlite_url: str, tmp_path: Path) -> Iterator[Billed]:
-    with billed(tmp_path, sqlite_url) as made:
+    with billed(sqlite_url, tmp_path) as made:
         yield made
 
 
@@ -48,7 +50,7 @@ def test_an_attestation_is_given_approved_by_two_and_withdrawn(place: Billed) ->
     approved = place.approve(given.index)
     known = place.partners.attestations[FINTECH, "licence-1"]
     assert (known.index, known.approved_at) == (given.index, approved.index)
-    place.node.record(place.node.fintech, "attestation.withdraw", attestation="licence-1", reason="ended")
+    place.node.fintech.record("attestation.withdraw", attestation="licence-1", reason="ended")
     refused(place, IllegalTransition, "attestation", lambda: place.approve(given.index))
     place.restart()
     assert place.partners.attestations[FINTECH, "licence-1"].withdrawn_at is not None
@@ -66,7 +68,7 @@ def test_attestations_that_cannot_be(quick: Billed) -> None:
         quick,
         NotFound,
         "attestation",
-        lambda: quick.node.record(quick.node.fintech, "attestation.withdraw", **withdraw),
+        lambda: quick.node.fintech.record("attestation.withdraw", **withdraw),
     )
     quick.node.clock.advance(seconds=61)
     refused(quick, IllegalTransition, "attestation", lambda: quick.approve(given.index))
@@ -85,9 +87,9 @@ def test_a_certificate_stands_in_its_participants_chain(quick: Billed) -> None:
 
 
 def test_versions_of_a_map_follow_each_other(quick: Billed) -> None:
-    publish = lambda version: quick.node.record(  # noqa: E731
-        quick.node.bank, "map.publish", map="accounts", map_version=version, map_hash=HASH, fields=12
-    )
+    def publish(version: int) -> Recorded:
+        return quick.node.bank.record("map.publish", map="accounts", map_version=version, map_hash=HASH, fields=12)
+
     refused(quick, IllegalTransition, "map_version", lambda: publish(2))
     publish(1)
     refused(quick, IllegalTransition, "map_version", lambda: publish(1))
@@ -164,9 +166,8 @@ def test_a_suspended_participant_declares_nothing_of_this(quick: Billed) -> None
 
 
 def test_before_ruleset_3_there_is_nothing_of_this(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url, ruleset=2) as place, pytest.raises(BadStatement) as caught:
-        place.node.record(
-            place.node.fintech,
+    with supervised(sqlite_url, tmp_path, ruleset=2) as place, pytest.raises(BadStatement) as caught:
+        place.node.fintech.record(
             "attestation.give",
             attestation="a",
             document_hash=HASH,
@@ -200,7 +201,7 @@ def test_a_statement_is_made_after_its_month_under_a_tariff_in_force(quick: Bill
     offer = quick.agreed()
     month = quick.month
     early = {**quick.members_of_nothing(offer), "from": month.first, "to": month.end}
-    refused(quick, IllegalTransition, "to", lambda: quick.node.record(quick.node.bank, "usage.state", **early))
+    refused(quick, IllegalTransition, "to", lambda: quick.node.bank.record("usage.state", **early))
     quick.end(offer, from_=month.end)
     quick.after(month)
     assert quick.state(offer=offer).index

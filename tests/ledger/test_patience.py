@@ -21,8 +21,8 @@ from ledger.engines.patient import NoAnswer, Patient
 from ledger.errors import Unavailable
 from ledger.sequencer import loop
 from tests.ledger.flaky import flaky_node
-from tests.ledger.kit import Node, item, running
 from tests.ledger.meddling import lock_held
+from tests.world import Node, item, running
 
 NETWORK = {
     "connect_timeout": "5",
@@ -94,7 +94,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By readers and by the writer, in the middle of a pipeline too; both go on when it answers again."""
-    with running(tmp_path, postgres_url) as node:
+    with running(postgres_url, tmp_path) as node:
         consent_id = node.grant()
         with monkeypatch.context() as hurried:
             hurried.setattr(Patient, "seconds", 0.5)
@@ -126,10 +126,10 @@ def test_the_submitter_is_answered_whichever_answer_does_not_come(
         return own(connection, gen, interval, timeout)
 
     monkeypatch.setattr(Patient, "wait", wait)
-    with running(tmp_path, postgres_url) as node:
+    with running(postgres_url, tmp_path) as node:
         consent_id = node.grant()
         while give_up.reached:
-            command = node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
+            command = node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id)))
             before = node.ledger.tree.size()
             give_up.next()
             told = node.ledger.submit_soon(command).exception(60)
@@ -174,7 +174,7 @@ def test_a_node_that_is_paused_in_its_transaction_is_taken_over_from(
 ) -> None:
     monkeypatch.setattr(postgres, "STALLED_SECONDS", 1)
     monkeypatch.setitem(postgres.LIMITS, "lock_timeout", "1s")
-    with running(tmp_path, postgres_url) as node:
+    with running(postgres_url, tmp_path) as node:
         consent_id = node.grant()
         with subprocess.Popen(
             [sys.executable, "-c", PAUSED, postgres_url], stdout=subprocess.PIPE, text=True
@@ -200,7 +200,7 @@ def test_a_node_at_work_is_never_taken_for_a_paused_one(
 ) -> None:
     monkeypatch.setattr(postgres, "STALLED_SECONDS", 0)
     with (
-        running(tmp_path, postgres_url) as node,
+        running(postgres_url, tmp_path) as node,
         psycopg.connect(postgres_url.replace("+psycopg", "")) as other,
         other.pipeline(),
     ):
@@ -217,11 +217,11 @@ def test_submitters_behind_a_lock_are_answered_together(
 ) -> None:
     """One batch is tried; what came meanwhile does not try all of it again."""
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 200)
-    with running(tmp_path, sqlite_url) as node:
+    with running(sqlite_url, tmp_path) as node:
         consent_id = node.grant()
 
         def command() -> Any:
-            return node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
+            return node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id)))
 
         with lock_held(node.config.database_url):
             waiting = [node.ledger.submit_soon(command()) for _ in range(3 * 512)]
@@ -240,6 +240,6 @@ def test_no_try_begins_when_the_time_for_an_answer_is_over(node: Node, monkeypat
     flaky.outcomes = ["lost"]
 
     with pytest.raises(Unavailable, match="again is safe"):
-        ledger.submit_and_wait(ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id))))
+        ledger.submit_and_wait(ledger.prepare(node.fintech.sign("access.request", **item(consent_id))))
 
     assert ledger.figures.commit_failures == 1

@@ -28,11 +28,11 @@ from ledger.planning.commands import (
 )
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import World
+from tests.clocks import NOW
 from tests.ledger.desk import REGISTRY, SIGNERS, Desk, openings, reasons
-from tests.ledger.kit import (
+from tests.world import (
     BANK,
     FINTECH,
-    NOW,
     OTHER_BANK,
     STRANGER,
     about,
@@ -86,7 +86,7 @@ def test_a_repeat_is_the_same_payload_whatever_its_signature_bytes() -> None:
     access = desk.access(new_consent_id())
     index = desk.one(access)
     text = access.statement.text.rsplit(".", 1)[0]
-    again = parse_statement(f"{text}.{b64u(SIGNERS[FINTECH].sign_bytes(text.encode()))}", REGISTRY.check_signature)
+    again = parse_statement(f"{text}.{b64u(SIGNERS[FINTECH].key.sign(text.encode()))}", REGISTRY.check_signature)
     assert desk.plan(SubmitStatement(again)).results == [index]
 
 

@@ -14,8 +14,8 @@ from ledger.errors import Conflict, InvalidInput
 from ledger.planning.commands import RecordComposed
 from ledger.policy.reconciliation import Comparison, Finding, Leg, LegFigures, Place, findings_hash
 from tests.ledger.auditing import audit
-from tests.ledger.kit import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, item
 from tests.ledger.legs import HOUR, leg
+from tests.world import BANK, FINTECH, OTHER_BANK, STRANGER, Document, Node, item
 
 PLACE = Place(b"c" * 32, "interaction-1")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ledger.documents import ParticipantReinstated, ParticipantSuspended, document_of
-from tests.ledger.kit import FINTECH
 from tests.ledger.supervised import Place
+from tests.world import FINTECH
 
 
 def test_a_node_that_only_reads_knows_at_once_what_another_has_recorded(place: Place) -> None:

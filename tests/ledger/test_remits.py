@@ -10,13 +10,13 @@ import pytest
 
 from ledger.entries.scope import Bounds
 from ledger.errors import InvalidInput, NotFound, NotPermitted
-from tests.ledger.kit import BANK, FINTECH, STRANGER
 from tests.ledger.supervised import REGULATOR, Place, supervised
+from tests.world import BANK, FINTECH, STRANGER
 
 
 @pytest.fixture
 def place(sqlite_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, sqlite_url) as made:
+    with supervised(sqlite_url, tmp_path) as made:
         yield made
 
 

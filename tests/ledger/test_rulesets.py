@@ -16,14 +16,14 @@ from ledger.storage.reseal import reseal
 from ledger.storage.tables import consents
 from ledger.vault.cipher import consent_place
 from tests.ledger.auditing import audit
-from tests.ledger.kit import Node, reference, running, separately
+from tests.world import Node, reference, running, separately
 
 ACTIVATE = {"type": "ruleset.activated", "v": 1, "ruleset": 2}
 TWO = {"authorisers_required": 2, "separate_consents": []}
 
 
 def state(node: Node, consent_id: str) -> Consent:
-    return node.ledger.records.consent(node.bank.participant, consent_id)
+    return node.ledger.records.consent(node.bank.id, consent_id)
 
 
 def approve(node: Node, consent_id: str, who: str, *accounts: str, **members: Any) -> None:
@@ -63,7 +63,7 @@ def as_ruleset_1_wrote_it(node: Node, consent_id: str) -> None:
 
 
 def test_a_row_of_ruleset_1_is_completed_from_its_chain(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, ruleset=1) as node:
+    with running(engine_url, tmp_path, ruleset=1) as node:
         consent_id = node.request(**TWO)
         approve(node, consent_id, "first", "a", "b")
         node.clock.advance(seconds=10)
@@ -71,7 +71,7 @@ def test_a_row_of_ruleset_1_is_completed_from_its_chain(engine_url: str, tmp_pat
         node.access(consent_id)
         node.terms_of[consent_id] = {**node.terms_of[consent_id], "retention_days": 7}
         amended = {"consent_id": consent_id, "previous_version": 1, "terms": node.terms_of[consent_id]}
-        node.record(node.fintech, "consent.amend", **amended)
+        node.fintech.record("consent.amend", **amended)
         approve(node, consent_id, "third", "d", version=2)
         exact = state(node, consent_id)
         as_ruleset_1_wrote_it(node, consent_id)
@@ -83,7 +83,7 @@ def test_a_row_of_ruleset_1_is_completed_from_its_chain(engine_url: str, tmp_pat
         node.restart()
         node.ledger.record_documents(ACTIVATE)
         less = {"consent_id": consent_id, "accounts": [reference("b")], "by": "customer", "reason": "less"}
-        node.record(node.bank, "consent.withdraw_accounts", **less)
+        node.bank.record("consent.withdraw_accounts", **less)
         after = state(node, consent_id)
         assert after.approvals == (
             Approval(reference("first"), (reference("a"),)),
@@ -97,7 +97,7 @@ def test_a_row_of_ruleset_1_is_completed_from_its_chain(engine_url: str, tmp_pat
 
 
 def test_a_log_of_ruleset_1_continues_and_is_activated(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, ruleset=1) as node:
+    with running(engine_url, tmp_path, ruleset=1) as node:
         old = node.request(separate_consents=[])
         node.authorise(old)
         assert node.access(old).outcome.ruleset == 1  # type: ignore[union-attr]
@@ -116,13 +116,13 @@ def test_a_log_of_ruleset_1_continues_and_is_activated(engine_url: str, tmp_path
 
 
 def test_the_whole_state_of_ruleset_2_survives_the_database(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         consent_id = node.request(authorisers_required=2, utc_offset=60, reauthenticate_days=5, reconfirm_days=6)
         given = {"separate_consents": separately(["provision"], node.clock.now())}
         approve(node, consent_id, "first", "a", "b", joint_accounts=[reference("a")], **given)
         approve(node, consent_id, "second", "b", "c", separate_consents=separately(["sensitive"], node.clock.now()))
         less = {"consent_id": consent_id, "accounts": [reference("c")], "by": "customer", "reason": "less"}
-        node.record(node.bank, "consent.withdraw_accounts", **less)
+        node.bank.record("consent.withdraw_accounts", **less)
         before = state(node, consent_id)
         assert (before.joint, before.withdrawn, before.waiting) == ((reference("a"),), (reference("c"),), before.joint)
         node.restart()
@@ -132,12 +132,12 @@ def test_the_whole_state_of_ruleset_2_survives_the_database(engine_url: str, tmp
 
 
 def test_a_status_change_takes_effect_in_the_commit_that_records_it(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         consent_id = node.grant()
         gone = {
             "type": "participant.removed",
             "v": 1,
-            "participant": node.bank.participant,
+            "participant": node.bank.id,
             "reason": "licence-withdrawn",
         }
         node.ledger.record_documents(gone)

@@ -41,7 +41,7 @@ def to_next_day(place: Place) -> None:
 
 
 def test_nothing_is_issued_before_a_period_ends_and_once_after(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         define(place, "daily")
         define(place, "monthly", "month")
         place.node.grant()
@@ -58,7 +58,7 @@ def test_nothing_is_issued_before_a_period_ends_and_once_after(engine_url: str, 
 
 
 def test_missed_reports_are_issued_late_in_order_and_by_whoever_comes_next(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         define(place, "daily")
         for _ in range(3):
             to_next_day(place)
@@ -73,7 +73,7 @@ def test_missed_reports_are_issued_late_in_order_and_by_whoever_comes_next(engin
 
 
 def test_two_nodes_that_count_at_once_issue_one_report(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         define(place, "daily")
         to_next_day(place)
         (tmp_path / "other").mkdir()
@@ -85,7 +85,7 @@ def test_two_nodes_that_count_at_once_issue_one_report(engine_url: str, tmp_path
 
 
 def test_a_definition_that_is_replaced_goes_on_with_its_own_periods(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         define(place, "r", "day", utc_offset=0)
         place.node.clock.advance(seconds=2 * DAY)
         define(place, "r", "month", utc_offset=0)
@@ -107,7 +107,7 @@ def test_a_report_is_issued_although_a_consent_of_its_period_was_erased(
 ) -> None:
     from ledger.entries.leaf import consent_chain
 
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         define(place, "daily")
         gone = place.node.grant()
         if erased:
@@ -119,7 +119,7 @@ def test_a_report_is_issued_although_a_consent_of_its_period_was_erased(
 
 
 def test_the_book_is_kept_where_a_tariff_is_counted_from_it_and_nowhere_else(sqlite_url: str, tmp_path: Path) -> None:
-    with billed(tmp_path, sqlite_url) as place:
+    with billed(sqlite_url, tmp_path) as place:
         node = issuer(place, tmp_path)
         place.agreed()
         assert node.keep_book(), "a line for all releases needs nobody to read one"

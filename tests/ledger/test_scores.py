@@ -17,8 +17,8 @@ from ledger.planning.commands import RecordComposed
 from ledger.queries.issued import ReportIssue
 from ledger.queries.reports import PreparedReport, prepare_report
 from ledger.reporting.tally import ScoreInputs
-from tests.ledger.kit import FINTECH, reference
-from tests.ledger.supervised import DAY, Place, supervised
+from tests.ledger.supervised import Place, supervised
+from tests.world import DAY, FINTECH, reference
 
 WEIGHTS = {"acknowledge": 200, "complaints": 300, "findings": 100, "refused": 400}
 EQUAL = ScoreWeights(acknowledge=250, complaints=250, findings=250, refused=250)
@@ -26,7 +26,7 @@ EQUAL = ScoreWeights(acknowledge=250, complaints=250, findings=250, refused=250)
 
 @pytest.fixture
 def place(engine_url: str, tmp_path: Path) -> Iterator[Place]:
-    with supervised(tmp_path, engine_url) as made:
+    with supervised(engine_url, tmp_path) as made:
         yield made
 
 
@@ -64,8 +64,7 @@ def test_each_share_takes_its_part(place: Place) -> None:
     assert place.reasons(consent, permissions=["ReadParty"]) != ()  # a quarter is refused
     in_time, late = node.grant(), node.grant()
     for one in (in_time, late):
-        node.record(
-            node.bank,
+        node.bank.record(
             "subject.feedback",
             about=-1,
             consent_id=one,
@@ -75,13 +74,13 @@ def test_each_share_takes_its_part(place: Place) -> None:
             subject=reference("alice"),
         )
     answered = {"by": "holder", "number": f"n-{in_time[:8]}", "state": "answered", "subject": reference("alice")}
-    node.record(node.bank, "subject.answer", **answered)
+    node.bank.record("subject.answer", **answered)
     ends = [node.revoke(one).index for one in (in_time, late)]
-    node.record(node.fintech, "consent.acknowledge", consent_id=in_time, basis=ends[0])
+    node.fintech.record("consent.acknowledge", consent_id=in_time, basis=ends[0])
     node.clock.advance(seconds=DAY + 1)
     # 400 · 250 + 200 · 500 + 300 · 500
     assert score(place, day) == f"{FINTECH},score,{1000 - 350}"
-    node.record(node.fintech, "consent.acknowledge", consent_id=late, basis=ends[1])
+    node.fintech.record("consent.acknowledge", consent_id=late, basis=ends[1])
     assert score(place, day) == f"{FINTECH},score,{1000 - 350}"  # it came too late
 
 
@@ -93,7 +92,7 @@ def test_an_end_that_is_acknowledged_within_a_day_after_the_period_is_in_time(pl
     place.node.clock.advance(seconds=3_600)
     before = prepared(place, day)
     assert f"{FINTECH},score,800" in before.csv.content.decode()
-    place.node.record(place.node.fintech, "consent.acknowledge", consent_id=consent, basis=end)
+    place.node.fintech.record("consent.acknowledge", consent_id=consent, basis=end)
     with pytest.raises(Conflict):  # it was counted without it
         place.node.ledger.submit_and_wait(RecordComposed(ReportIssue(before)))
     after = prepared(place, day)
@@ -124,7 +123,7 @@ def test_a_score_behind_which_too_few_stand_is_not_shown(place: Place) -> None:
     ],
 )
 def test_a_definition_that_cannot_be_is_refused(sqlite_url: str, tmp_path: Path, changes: dict[str, Any]) -> None:
-    with supervised(tmp_path, sqlite_url) as place, pytest.raises(InvalidInput):
+    with supervised(sqlite_url, tmp_path) as place, pytest.raises(InvalidInput):
         define(place, **changes)
 
 

@@ -33,20 +33,10 @@ from ledger.notes.checkpoint import sign_checkpoint
 from ledger.planning.commands import RecordDocuments
 from ledger.receipts import check_receipt, receipt_bytes
 from ledger.storage.tables import checkpoints, entries, log_head
+from tests.clocks import NOW
 from tests.ledger.auditing import audit
-from tests.ledger.kit import (
-    BANK,
-    NOW,
-    Node,
-    about,
-    config_for,
-    ed25519_signer,
-    item,
-    new_consent_id,
-    registered,
-    running,
-)
 from tests.ledger.meddling import lock_held, unguarded
+from tests.world import BANK, Node, about, item, new_consent_id, node_config, registered, running
 
 
 def test_an_acknowledged_entry_is_included_and_signed(node: Node) -> None:
@@ -65,7 +55,7 @@ def test_an_acknowledged_entry_is_included_and_signed(node: Node) -> None:
 def test_a01_a_repeat_gets_the_first_receipt_byte_for_byte(node: Node) -> None:
     consent_id = node.request()
     commands = [node.authorisation(consent_id), node.batch(*(item(consent_id) for _ in range(3)))]
-    commands.append(node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id))))
+    commands.append(node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id))))
     first = [node.ledger.submit_and_wait(command) for command in commands]
     node.revoke(consent_id)
     size = node.ledger.tree.size()
@@ -83,9 +73,9 @@ def test_a01_a_repeat_gets_the_first_receipt_byte_for_byte(node: Node) -> None:
 
 def test_a02_the_same_jti_for_other_bytes_is_refused_and_counted(node: Node) -> None:
     jti = "AAAAAAAAAAAAAAAAAAAAAA"
-    node.record(node.fintech, "access.request", **item(new_consent_id()), jti=jti)
+    node.fintech.record("access.request", **item(new_consent_id()), jti=jti)
     with pytest.raises(JtiReused):
-        node.record(node.fintech, "access.request", **item(new_consent_id()), jti=jti)
+        node.fintech.record("access.request", **item(new_consent_id()), jti=jti)
     assert node.ledger.figures.jti_reused == 1
 
 
@@ -115,7 +105,7 @@ def test_an_expiry_is_recorded_once_its_time_has_come(node: Node) -> None:
 
 def test_a_crowd_is_answered_each_with_its_own_entry(node: Node) -> None:
     consent_id = node.grant()
-    said = [node.say(node.fintech, "access.request", **item(consent_id)) for _ in range(60)]
+    said = [node.fintech.sign("access.request", **item(consent_id)) for _ in range(60)]
     with ThreadPoolExecutor(8) as crowd:
         told = list(crowd.map(lambda text: node.ledger.record(text)[0], said * 2))
     assert [a.index for a in told[:60]] == [b.index for b in told[60:]]
@@ -132,8 +122,8 @@ def test_f03_several_sequencers_on_one_database_make_one_dense_log(node: Node) -
         other.start()
     ledgers = [node.ledger, *others]
     consent_ids = [node.grant() for _ in range(3)]
-    said = [node.say(node.fintech, "access.request", **item(consent_ids[n % 3])) for n in range(45)]
-    revocation = node.say(node.bank, "consent.revoke", consent_id=consent_ids[0], reason="r", by="customer")
+    said = [node.fintech.sign("access.request", **item(consent_ids[n % 3])) for n in range(45)]
+    revocation = node.bank.sign("consent.revoke", consent_id=consent_ids[0], reason="r", by="customer")
     said.insert(20, revocation)
     try:
         with ThreadPoolExecutor(6) as crowd:
@@ -155,11 +145,11 @@ def test_a_node_learns_of_keys_that_another_recorded(node: Node) -> None:
     other = node.beside("other")
     other.start()
     try:
-        late = ed25519_signer(BANK, "late")
+        late = node.party(BANK, "late")
         node.ledger.record_documents(late.key_added())
         with pytest.raises(NotFound):  # whatever is submitted makes a node look at the head
             other.record_expiry(new_consent_id())
-        other.prepare(node.say(late, "subject.consent", consent_id=new_consent_id(), subject="s" * 22))
+        other.prepare(late.sign("subject.consent", consent_id=new_consent_id(), subject="s" * 22))
     finally:
         other.stop()
 
@@ -170,7 +160,7 @@ def test_refusals_reach_their_submitter_and_stop_nobody(node: Node) -> None:
         (NotFound, lambda: node.revoke(new_consent_id())),
         (Conflict, lambda: node.request(consent_id)),
         (IllegalTransition, lambda: node.step("consent.resume", consent_id)),
-        (BadStatement, lambda: node.ledger.record(node.say(node.bank, "consent.authorise"))),
+        (BadStatement, lambda: node.ledger.record(node.bank.sign("consent.authorise"))),
         (InvalidInput, lambda: node.ledger.record_documents({"type": "nonsense"})),
         (InvalidInput, lambda: node.ledger.record_documents({"type": "nonsense", "x": object()})),
         (InvalidInput, node.ledger.record_documents),
@@ -188,16 +178,14 @@ def test_refusals_reach_their_submitter_and_stop_nobody(node: Node) -> None:
 def test_a_client_that_gave_up_stops_nobody(node: Node) -> None:
     consent_id = node.grant()
     with lock_held(node.config.database_url):
-        given_up = node.ledger.submit_soon(
-            node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
-        )
+        given_up = node.ledger.submit_soon(node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id))))
         assert given_up.cancel()
     node.access(consent_id)
     assert node.ledger.stopped_because is None
 
 
 def test_more_than_may_wait_is_pushed_back_and_the_rest_is_answered(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url, max_waiting=3, max_batch=2) as node:
+    with running(engine_url, tmp_path, max_waiting=3, max_batch=2) as node:
         consent_id = node.grant()
         with lock_held(engine_url):
             waiting: list[Future[Any]] = []
@@ -214,7 +202,7 @@ def _submit_many(node: Node, consent_id: str, waiting: list[Future[Any]]) -> Non
 
 
 def _access(node: Node, consent_id: str) -> Any:
-    return node.ledger.prepare(node.say(node.fintech, "access.request", **item(consent_id)))
+    return node.ledger.prepare(node.fintech.sign("access.request", **item(consent_id)))
 
 
 def test_stopping_finishes_what_waits_and_refuses_what_comes_later(node: Node) -> None:
@@ -239,7 +227,7 @@ def test_a_node_halted_before_it_has_started_never_writes_and_says_why(sqlite_no
     other.start()
     try:
         assert other.stopped_because == "a witness has seen another history"
-        statement = sqlite_node.say(sqlite_node.fintech, "access.request", **item(consent_id))
+        statement = sqlite_node.fintech.sign("access.request", **item(consent_id))
         with pytest.raises(SequencerStopped, match="another history"):
             other.submit_and_wait(other.prepare(statement))
     finally:
@@ -289,7 +277,7 @@ def test_a_log_is_opened_once(node: Node) -> None:
 
 
 def test_a_database_without_a_log_is_not_written_to(engine_url: str, tmp_path: Path) -> None:
-    config = config_for(tmp_path, engine_url)
+    config = node_config(engine_url, tmp_path)
     make_keys(config, "other.example/1")
     migrations.upgrade(engine_url)
     ledger = open_ledger(config)
@@ -312,7 +300,7 @@ def test_a_key_of_another_log_does_not_sign_here(node: Node, tmp_path: Path) -> 
 
 
 def test_an_opening_that_crashed_half_way_is_finished(engine_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         node.ledger.stop()
         with unguarded(engine_url) as connection:
             connection.execute(delete(entries))

@@ -29,22 +29,11 @@ from ledger.errors import Refused
 from ledger.planning.commands import Recorded
 from tests.ledger import model as pure
 from tests.ledger.auditing import audit
-from tests.ledger.kit import (
-    BANK,
-    FINTECH,
-    Node,
-    about,
-    ed25519_signer,
-    reference,
-    registered,
-    running,
-    separately,
-    terms_hash,
-)
 from tests.ledger.random_lives import LIMITS, on_postgresql
+from tests.world import BANK, FINTECH, Node, Signer, about, reference, registered, running, separately, terms_hash
 
 PROVIDER = "provider-x"
-KEY = ed25519_signer(PROVIDER)
+KEY = Signer.named(PROVIDER)
 PEOPLE, ACCOUNTS = ("ann", "bob", "cid"), tuple("abcd")
 some_accounts = st.sets(st.sampled_from(ACCOUNTS), min_size=1, max_size=3)
 kinds = st.sets(st.sampled_from(sorted(pure.KINDS)))
@@ -71,7 +60,7 @@ class SharedLives(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.node: Node = self.stack.enter_context(running(self.folder, self.url or f"sqlite:///{self.folder / 'log'}"))
+        self.node: Node = self.stack.enter_context(running(self.url or f"sqlite:///{self.folder / 'log'}", self.folder))
         self.node.ledger.record_documents(registered(PROVIDER, "technology-provider"), KEY.key_added())
 
     def teardown(self) -> None:
@@ -159,9 +148,14 @@ class SharedLives(RuleBasedStateMachine):
             "joint_accounts": names(joint & accounts) or None,
             "separate_consents": separately(given, self.now) or None,
         }
+
+        def agree(model: pure.Model, at: str) -> None:
+            pure.need(FINTECH not in self.suspended)  # whoever asked may not use it
+            pure.authorise(model, at, who, accounts, joint & accounts, given, version, self.now)
+
         self.both(
             consent_id,
-            lambda m, at: pure.authorise(m, at, who, accounts, joint & accounts, given, version, self.now),
+            agree,
             lambda: self.node.authorise(consent_id, **members),
         )
 
@@ -180,7 +174,7 @@ class SharedLives(RuleBasedStateMachine):
         self.both(
             consent_id,
             lambda m, at: pure.amend(m, at, required, version),
-            lambda: self.node.record(self.node.fintech, "consent.amend", **said),
+            lambda: self.node.fintech.record("consent.amend", **said),
             by=FINTECH,
         )
 
@@ -245,9 +239,11 @@ class SharedLives(RuleBasedStateMachine):
                 pure.need(may)
                 move(m, at)
 
-            self.both(consent_id, moved, lambda: self.node.record(KEY, act, on_behalf_of=BANK, **said), free=free)
+            self.both(
+                consent_id, moved, lambda: self.node.party(PROVIDER).record(act, on_behalf_of=BANK, **said), free=free
+            )
         else:
-            self.both(consent_id, move, lambda: self.node.record(self.node.bank, act, **said), free=free)
+            self.both(consent_id, move, lambda: self.node.bank.record(act, **said), free=free)
 
     @precondition(lambda self: self.models)
     @rule(data=st.data())
@@ -257,7 +253,7 @@ class SharedLives(RuleBasedStateMachine):
         self.both(
             consent_id,
             lambda m, at: pure.reauthenticate(m, at, self.now),
-            lambda: self.node.record(self.node.bank, "consent.reauthenticate", **said),
+            lambda: self.node.bank.record("consent.reauthenticate", **said),
         )
 
     @precondition(lambda self: self.models)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ledger.kit import BANK, FINTECH
 from tests.ledger.supervised import HASH, Place, supervised
+from tests.world import BANK, FINTECH
 
 HOUR = 3_600
 
@@ -23,15 +23,15 @@ def _fetched(place: Place, number: int, masks: list[str]) -> int:
         "bytes": 9,
         "digest": HASH,
     }
-    node.record(node.bank, "access.release", masks=masks, **said)
-    node.record(node.fintech, "access.receive", **said)
+    node.bank.record("access.release", masks=masks, **said)
+    node.fintech.record("access.receive", **said)
     owed = access.outcome.obligations.masks  # type: ignore[union-attr]  # of an access
     assert "pan" in owed
     return access.index
 
 
 def test_reconciliation_finds_the_mask_that_was_skipped(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         first = _fetched(place, 1, [])
         outcome = place.node.access(place.node.grant()).outcome
         _fetched(place, 2, list(outcome.obligations.masks))  # type: ignore[union-attr, arg-type]  # of an access

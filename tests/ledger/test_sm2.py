@@ -14,9 +14,8 @@ from ledger.entries.keys import verifier_of
 from ledger.entries.sm2 import sm2_verifier
 from ledger.errors import BadSignature, IllegalTransition, InvalidInput
 from tests.keys import KeyPair
-from tests.ledger.kit import running
 from tests.vectors.signing_sm2 import N, P, Sm2
-from tests.world import running_world
+from tests.world import running, running_world
 from verifier.cli import main as consent_verify
 
 EXAMPLE = Sm2("", 0x3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8)
@@ -109,12 +108,12 @@ def test_an_sm2_key_signs_statements_from_ruleset_3_on(tmp_path: Path) -> None:
         key_added("new-bank", key.kid, "SM2", "statement", key.jwk),
     )
     with (
-        running(tmp_path, f"sqlite:///{tmp_path / 'early.sqlite'}", ruleset=2) as node,
+        running(f"sqlite:///{tmp_path / 'early.sqlite'}", tmp_path, ruleset=2) as node,
         pytest.raises(IllegalTransition, match="ruleset 3"),
     ):
         node.ledger.record_documents(*documents)
     (tmp_path / "now").mkdir()
-    with running(tmp_path / "now", f"sqlite:///{tmp_path / 'now.sqlite'}") as node:
+    with running(f"sqlite:///{tmp_path / 'now.sqlite'}", tmp_path / "now") as node:
         with pytest.raises(InvalidInput, match="client use"):
             node.ledger.record_documents(documents[0], key_added("new-bank", key.kid, "SM2", "client", key.jwk))
         node.ledger.record_documents(*documents)

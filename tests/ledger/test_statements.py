@@ -13,25 +13,10 @@ from ledger.entries.leaf import parse_leaf
 from ledger.entries.statement import STATEMENT_LIMIT, parse_statement
 from ledger.errors import BadEncoding, BadSignature, BadStatement, InvalidInput, NotPermitted
 from ledger.participants import Registry
-from tests.ledger.kit import (
-    BANK,
-    FINTECH,
-    NOW,
-    ORIGIN,
-    Node,
-    Signer,
-    about,
-    ed25519_signer,
-    es256_signer,
-    item,
-    new_consent_id,
-    payload,
-    ps256_signer,
-    registered,
-    terms,
-)
+from tests.clocks import NOW
+from tests.world import BANK, FINTECH, ORIGIN, Node, Signer, about, item, new_consent_id, payload, registered, terms
 
-SIGNERS = [ed25519_signer(FINTECH), es256_signer(FINTECH, "es-1"), ps256_signer(FINTECH, "ps-1")]
+SIGNERS = [Signer.named(FINTECH), Signer.named(FINTECH, "es-1", "ES256"), Signer.named(FINTECH, "ps-1", "PS256")]
 EDDSA = SIGNERS[0]
 
 
@@ -61,13 +46,13 @@ def refused(text: str) -> None:
 
 
 def with_payload(body: bytes) -> str:
-    return EDDSA.sign(body)
+    return EDDSA.jws(body)
 
 
-@pytest.mark.parametrize("signer", SIGNERS, ids=lambda signer: signer.alg)
+@pytest.mark.parametrize("signer", SIGNERS, ids=lambda signer: signer.key.alg)
 def test_a_statement_under_each_algorithm_is_read(signer: Signer) -> None:
-    statement = parse_statement(signer.sign(BODY), REGISTRY.check_signature)
-    assert (statement.kid, statement.payload.iss) == (signer.kid, FINTECH)
+    statement = parse_statement(signer.jws(BODY), REGISTRY.check_signature)
+    assert (statement.kid, statement.payload.iss) == (signer.key.kid, FINTECH)
 
 
 def test_e01_a_duplicate_member_is_refused() -> None:
@@ -91,13 +76,13 @@ def test_e02_numbers_have_one_spelling(number: str) -> None:
         (b'"v":1}', b'"v":1}\n'),
         (b'"en"', b'"\\u0065n"'),
         (b'"budgeting"', b'"budget\\u0069ng"'),
-        (b"See where", b"See\\twhere"),
-        (b"See where", b"See\x7fwhere"),
-        (b"See where", b"See\xc2\x85where"),
-        (b"See where", b"See \\/where"),
+        (b"Budget planning", b"Budget\\tplanning"),
+        (b"Budget planning", b"Budget\x7fplanning"),
+        (b"Budget planning", b"Budget\xc2\x85planning"),
+        (b"Budget planning", b"Budget \\/planning"),
         (b'{"act"', b'\xef\xbb\xbf{"act"'),
-        (b"See where", b"See \xffwhere"),
-        (b"See where", b"See \\ud800where"),
+        (b"Budget planning", b"Budget \xffplanning"),
+        (b"Budget planning", b"Budget \\ud800planning"),
     ],
 )
 def test_e03_space_escapes_and_controls_are_refused(old: bytes, new: bytes) -> None:
@@ -167,7 +152,7 @@ def test_e08_a_leaf_of_another_version_is_refused() -> None:
 
 
 def test_e09_base64url_has_one_spelling() -> None:
-    head, body, signature = EDDSA.sign(BODY).split(".")
+    head, body, signature = EDDSA.jws(BODY).split(".")
     for bad in (
         signature + "=",
         signature + "==",
@@ -194,21 +179,21 @@ def _next(character: str) -> str:
 
 def header(**members: object) -> bytes:
     return json.dumps(
-        {"alg": EDDSA.alg, "kid": EDDSA.kid, "typ": "consent-statement+jwt", **members},
+        {"alg": EDDSA.key.alg, "kid": EDDSA.key.kid, "typ": "consent-statement+jwt", **members},
         sort_keys=True,
         separators=(",", ":"),
     ).encode()
 
 
 def test_the_right_header_made_by_hand_is_accepted() -> None:
-    read(EDDSA.sign(BODY, header=header()))
+    read(EDDSA.jws(BODY, header=header()))
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         pytest.param(header(alg="none"), id="S01 alg none"),
-        pytest.param(header(jwk=EDDSA.jwk), id="S03 jwk"),
+        pytest.param(header(jwk=EDDSA.key.jwk), id="S03 jwk"),
         pytest.param(header(jku="https://evil.example/keys"), id="S03 jku"),
         pytest.param(header(x5u="https://evil.example/cert"), id="S03 x5u"),
         pytest.param(header(b64=False, crit=["b64"]), id="S04 b64"),
@@ -218,7 +203,7 @@ def test_the_right_header_made_by_hand_is_accepted() -> None:
         pytest.param(header(typ="JWT"), id="S11 access token"),
         pytest.param(header(typ="at+jwt"), id="S11 access token of RFC 9068"),
         pytest.param(header(kid="unknown"), id="unknown kid"),
-        pytest.param(header(kid=SIGNERS[1].kid), id="kid of another key"),
+        pytest.param(header(kid=SIGNERS[1].key.kid), id="kid of another key"),
         pytest.param(header() + b" ", id="space"),
         pytest.param(header().replace(b'{"alg"', b'{"alg":"EdDSA","alg"'), id="alg twice"),
         pytest.param(b'{"kid":"fintech-b-1","alg":"EdDSA","typ":"consent-statement+jwt"}', id="order"),
@@ -228,20 +213,20 @@ def test_the_right_header_made_by_hand_is_accepted() -> None:
 )
 def test_any_other_header_is_a_bad_signature(wrong: bytes) -> None:
     with pytest.raises(BadSignature):
-        read(EDDSA.sign(BODY, header=wrong))
+        read(EDDSA.jws(BODY, header=wrong))
 
 
 def test_s02_a_mac_keyed_with_the_public_key_is_refused() -> None:
     signed = f"{b64u(header(alg='HS256'))}.{b64u(BODY)}"
-    tag = hmac.digest(unb64u(EDDSA.jwk["x"]), signed.encode(), "sha256")
+    tag = hmac.digest(unb64u(EDDSA.key.jwk["x"]), signed.encode(), "sha256")
     refused(f"{signed}.{b64u(tag)}")
     right = f"{b64u(header())}.{b64u(BODY)}"
-    refused(f"{right}.{b64u(hmac.digest(unb64u(EDDSA.jwk['x']), right.encode(), 'sha256') * 2)}")
+    refused(f"{right}.{b64u(hmac.digest(unb64u(EDDSA.key.jwk['x']), right.encode(), 'sha256') * 2)}")
 
 
-@pytest.mark.parametrize("signer", SIGNERS, ids=lambda signer: signer.alg)
+@pytest.mark.parametrize("signer", SIGNERS, ids=lambda signer: signer.key.alg)
 def test_s07_one_flipped_bit_is_refused(signer: Signer) -> None:
-    head, body, signature = signer.sign(BODY).split(".")
+    head, body, signature = signer.jws(BODY).split(".")
     flipped = bytearray(unb64u(body))
     flipped[len(flipped) // 2] ^= 1
     with pytest.raises(BadSignature):
@@ -249,21 +234,21 @@ def test_s07_one_flipped_bit_is_refused(signer: Signer) -> None:
 
 
 def test_the_signature_is_checked_before_the_payload_is_read() -> None:
-    forged = ed25519_signer("someone-else")
+    forged = Signer.named("someone-else")
     with pytest.raises(BadSignature):
-        read(forged.sign(b"not even json", header=header()))
+        read(forged.jws(b"not even json", header=header()))
     with pytest.raises(BadStatement):
-        read(EDDSA.sign(b"not even json"))
+        read(EDDSA.jws(b"not even json"))
 
 
 def test_s09_a_revoked_key_signs_nothing_more(sqlite_node: Node) -> None:
     node = sqlite_node
-    spare = ed25519_signer(FINTECH, "spare")
+    spare = node.party(FINTECH, "spare")
     node.ledger.record_documents(spare.key_added())
-    early = node.ledger.prepare(node.say(spare, "access.request", **item(new_consent_id())))
+    early = node.ledger.prepare(spare.sign("access.request", **item(new_consent_id())))
     node.ledger.record_documents(about("key.revoked", FINTECH, kid="spare", reason="rotated"))
     with pytest.raises(BadSignature):
-        node.record(spare, "access.request", **item(new_consent_id()))
+        spare.record("access.request", **item(new_consent_id()))
     with pytest.raises(NotPermitted):  # prepared before, and planned after the revocation: log order decides
         node.ledger.submit_and_wait(early)
 
@@ -272,30 +257,30 @@ def test_s05_a_key_signs_for_its_owner_only(sqlite_node: Node) -> None:
     node = sqlite_node
     body = payload("access.request", FINTECH, NOW, **item(new_consent_id()))
     with pytest.raises(BadSignature):
-        node.ledger.record(node.stranger.sign(body))
-    node.ledger.record(node.fintech.sign(body))
+        node.ledger.record(node.stranger.jws(body))
+    node.ledger.record(node.fintech.jws(body))
     with pytest.raises(BadSignature):  # nor does a stranger get the receipt of what another has signed
-        node.ledger.record(node.stranger.sign(body))
+        node.ledger.record(node.stranger.jws(body))
 
 
 def test_s10_a_statement_for_another_log_is_refused(sqlite_node: Node) -> None:
     with pytest.raises(BadStatement, match="aud"):
-        sqlite_node.record(sqlite_node.fintech, "access.request", **item(new_consent_id()), aud="ledger.example/2")
+        sqlite_node.fintech.record("access.request", **item(new_consent_id()), aud="ledger.example/2")
 
 
 def test_a_key_for_client_authentication_signs_no_statement(sqlite_node: Node) -> None:
-    client = ed25519_signer(BANK, "client")
+    client = sqlite_node.party(BANK, "client")
     sqlite_node.ledger.record_documents(client.key_added(use="client"))
     with pytest.raises(BadSignature):
-        sqlite_node.record(client, "access.request", **item(new_consent_id()))
+        client.record("access.request", **item(new_consent_id()))
 
 
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_a_statement_that_is_not_of_this_moment_is_refused(sqlite_node: Node, seconds: int) -> None:
     with pytest.raises(BadStatement, match="300 s"):
-        sqlite_node.record(sqlite_node.fintech, "access.request", **item(new_consent_id()), iat=NOW // 1000 + seconds)
+        sqlite_node.fintech.record("access.request", **item(new_consent_id()), iat=NOW // 1000 + seconds)
 
 
 @pytest.mark.parametrize("seconds", [-300, 300])
 def test_clocks_may_differ_by_five_minutes(sqlite_node: Node, seconds: int) -> None:
-    sqlite_node.record(sqlite_node.fintech, "access.request", **item(new_consent_id()), iat=NOW // 1000 + seconds)
+    sqlite_node.fintech.record("access.request", **item(new_consent_id()), iat=NOW // 1000 + seconds)

@@ -10,8 +10,8 @@ from ledger.canonical import b64u
 from ledger.entries.evidence import ConsentOutcome
 from ledger.entries.leaf import consent_chain, declaration_chain, subject_chain
 from ledger.errors import BadStatement, Conflict, IllegalTransition, InvalidInput, NotFound, NotPermitted
-from tests.ledger.kit import BANK, FINTECH, STRANGER, about, ed25519_signer, item, reference
-from tests.ledger.supervised import APPROVED, DAY, HASH, Place
+from tests.ledger.supervised import APPROVED, HASH, Place
+from tests.world import BANK, DAY, FINTECH, STRANGER, about, item, reference
 
 # -- assessments ----------------------------------------------------------------------------------------------------
 
@@ -27,10 +27,10 @@ def test_a_required_assessment_is_missing_then_there_then_overdue(place: Place) 
     assert place.reasons(consent) == ()
     place.node.clock.advance(seconds=DAY)
     assert place.reasons(consent) == ("ASSESSMENT_OVERDUE",)
-    place.node.record(place.regulator, "assessment.waive", requirement_id="r-1", reason="met")
+    place.regulator.record("assessment.waive", requirement_id="r-1", reason="met")
     assert place.reasons(consent) == ()
     with pytest.raises(NotFound):
-        place.node.record(place.regulator, "assessment.waive", requirement_id="r-1", reason="met")
+        place.regulator.record("assessment.waive", requirement_id="r-1", reason="met")
     place.verify()
 
 
@@ -100,10 +100,10 @@ def test_an_alert_blocks_where_the_holder_says_so_until_it_is_cleared_or_old(pla
     assert place.reasons(consent) == ()
     place.alert("recipient", FINTECH)
     assert place.reasons(consent) == ("RISK_BLOCKED",)
-    place.node.record(place.node.bank, "risk.unblock", rule="rate", reason="calm")
+    place.node.bank.record("risk.unblock", rule="rate", reason="calm")
     assert place.reasons(consent) == ()
     with pytest.raises(NotFound):
-        place.node.record(place.node.bank, "risk.unblock", rule="rate", reason="calm")
+        place.node.bank.record("risk.unblock", rule="rate", reason="calm")
     place.verify()
 
 
@@ -139,7 +139,7 @@ def test_only_alerts_are_decided_about_and_only_by_who_may(sqlite_place: Place) 
             "purpose.define": limits(),
         }[act]
         with pytest.raises(NotPermitted):
-            sqlite_place.node.record(sqlite_place.node.fintech, act, **made)
+            sqlite_place.node.fintech.record(act, **made)
 
 
 def limits(**changes: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def limits(**changes: Any) -> dict[str, Any]:
 
 def test_a_regulator_defines_a_purpose_as_the_operator_does(place: Place) -> None:
     consent = place.node.grant()
-    place.node.record(place.regulator, "purpose.define", **limits())
+    place.regulator.record("purpose.define", **limits())
     assert place.reasons(consent) == ()
     assert place.reasons(consent, permissions=["ReadTransactionsDetail"]) == ("PURPOSE_MISMATCH",)
     for terms in (
@@ -167,7 +167,7 @@ def test_a_regulator_defines_a_purpose_as_the_operator_does(place: Place) -> Non
             place.node.request(**terms)
     place.node.request(permissions=["ReadBalances"], frequency_per_day=4, frequency_period="month")
     with pytest.raises(InvalidInput):
-        place.node.record(place.regulator, "purpose.define", **limits(permissions=["ReadMinds"]))
+        place.regulator.record("purpose.define", **limits(permissions=["ReadMinds"]))
     place.restart()
     assert place.node.ledger.registry.purposes["budgeting"].max_frequency_per_day == 4
     place.verify()
@@ -206,7 +206,7 @@ def test_declarations_of_participants_are_never_erased(sqlite_place: Place) -> N
     sqlite_place.order()
     with pytest.raises(IllegalTransition, match="declared"):
         sqlite_place.node.ledger.erase(
-            [declaration_chain(sqlite_place.regulator.participant)], "request", ("officer-1", "officer-2")
+            [declaration_chain(sqlite_place.regulator.id)], "request", ("officer-1", "officer-2")
         )
 
 
@@ -224,21 +224,21 @@ def test_an_incident_stays_open_until_it_is_closed(place: Place) -> None:
         "detected_at": place.now,
         "severity": 2,
     }
-    at = node.record(node.bank, "incident.open", **members, **opened).index
+    at = node.bank.record("incident.open", **members, **opened).index
     with pytest.raises(Conflict):
-        node.record(node.bank, "incident.open", **members, **opened)
+        node.bank.record("incident.open", **members, **opened)
     told = {"told_customers": 3, "told_participants": 1}
-    node.record(node.bank, "incident.update", **members, **told, clock="4h")
+    node.bank.record("incident.update", **members, **told, clock="4h")
     place.restart()
     with pytest.raises(IllegalTransition):
-        node.record(node.bank, "incident.update", **members, **told, clock="5h")
+        node.bank.record("incident.update", **members, **told, clock="5h")
     with pytest.raises(NotFound):
-        node.record(place.regulator, "incident.update", **members, **told)
+        place.regulator.record("incident.update", **members, **told)
     incident = node.ledger.registry.supervision.incidents[BANK, "i-1"]
     assert (incident.index, dict(incident.delivered), incident.told_customers) == (at, {"4h": node.clock.now()}, 3)
-    node.record(node.bank, "incident.close", **members, reason="mended")
+    node.bank.record("incident.close", **members, reason="mended")
     with pytest.raises(NotFound):
-        node.record(node.bank, "incident.close", **members, reason="mended")
+        node.bank.record("incident.close", **members, reason="mended")
     place.verify()
 
 
@@ -254,13 +254,11 @@ def feedback(place: Place, consent: str, number: str, customer: str = "alice", *
         "number": number,
         "subject": reference(customer),
     }
-    return place.node.record(place.node.bank, "subject.feedback", **{**members, **changes})
+    return place.node.bank.record("subject.feedback", **{**members, **changes})
 
 
 def answer(place: Place, number: str, state: str) -> Any:
-    return place.node.record(
-        place.node.bank, "subject.answer", by="holder", number=number, state=state, subject=reference("alice")
-    )
+    return place.node.bank.record("subject.answer", by="holder", number=number, state=state, subject=reference("alice"))
 
 
 def test_feedback_is_numbered_in_the_customers_chain_and_answered_until_it_is_closed(place: Place) -> None:
@@ -288,16 +286,16 @@ def test_a_recipient_acknowledges_what_moved_a_consent_also_after_its_end(place:
     access = place.node.access(consent).index
     end = place.node.revoke(consent).index
     place.document("participant.suspended", participant=FINTECH, reason="audit")
-    acknowledged = place.node.record(place.node.fintech, "consent.acknowledge", consent_id=consent, basis=end)
+    acknowledged = place.node.fintech.record("consent.acknowledge", consent_id=consent, basis=end)
     assert acknowledged.outcome == ConsentOutcome(consent_version=1, ruleset=3, status="REVOKED")
     assert place.node.ledger.records.consent(FINTECH, consent).basis == end
     for basis in (access, acknowledged.index, end + 1000, 0):
         with pytest.raises(IllegalTransition):
-            place.node.record(place.node.fintech, "consent.acknowledge", consent_id=consent, basis=basis)
+            place.node.fintech.record("consent.acknowledge", consent_id=consent, basis=basis)
     with pytest.raises(NotPermitted):
-        place.node.record(place.node.bank, "consent.acknowledge", consent_id=consent, basis=end)
+        place.node.bank.record("consent.acknowledge", consent_id=consent, basis=end)
     with pytest.raises(NotFound):
-        place.node.record(place.node.stranger, "consent.acknowledge", consent_id=consent, basis=end)
+        place.node.stranger.record("consent.acknowledge", consent_id=consent, basis=end)
     place.verify()
 
 
@@ -314,7 +312,7 @@ def test_a_declaration_for_another_stands_in_that_participants_chain(sqlite_plac
         about("delegation.granted", BANK, delegate="provider-p", acts=["assessment.record"]),
     )
 
-    provider = ed25519_signer("provider-p")
+    provider = node.party("provider-p")
     node.ledger.record_documents(provider.key_added())
     consent = node.grant()
     sqlite_place.require(holder=BANK)
@@ -326,7 +324,7 @@ def test_a_declaration_for_another_stands_in_that_participants_chain(sqlite_plac
         "outcome": "acceptable",
         "scope": {},
     }
-    entry = node.record(provider, "assessment.record", on_behalf_of=BANK, **members)
+    entry = provider.record("assessment.record", on_behalf_of=BANK, **members)
     assert b64u(declaration_chain(BANK)).encode() in entry.leaf
     assert sqlite_place.reasons(consent) == ()
 

@@ -10,6 +10,7 @@ import pytest
 from ledger.consent.state import Pending, Status
 from ledger.consent.transitions import expire
 from ledger.errors import Conflict, IllegalTransition, LedgerError, NotFound, NotPermitted
+from tests.clocks import NOW
 from tests.ledger.consents import (
     ACTORS,
     REGISTRIES,
@@ -26,16 +27,7 @@ from tests.ledger.consents import (
     said,
     step,
 )
-from tests.ledger.kit import (
-    BANK,
-    FINTECH,
-    NOW,
-    OTHER_BANK,
-    STRANGER,
-    about,
-    reference,
-    terms,
-)
+from tests.world import BANK, FINTECH, OTHER_BANK, STRANGER, about, reference, terms
 
 
 @pytest.mark.parametrize("ruleset", REGISTRIES)

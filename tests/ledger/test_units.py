@@ -14,8 +14,8 @@ from ledger.consent.usage import counted, most_used, period_number, units
 from ledger.documents import activation
 from ledger.entries.evidence import AccessOutcome
 from ledger.errors import IllegalTransition
-from tests.ledger.kit import Document, reference
 from tests.ledger.supervised import Place, supervised
+from tests.world import Document, reference
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TWO = [reference("account-1"), reference("account-2")]
@@ -112,7 +112,7 @@ def test_a_new_version_keeps_the_counts_and_begins_a_new_window(sqlite_place: Pl
     consent = grant(sqlite_place, **terms)
     assert sqlite_place.reasons(consent) == ()
     node.terms_of[consent] = {**node.terms_of[consent], "retention_days": 30}
-    node.record(node.fintech, "consent.amend", consent_id=consent, previous_version=1, terms=node.terms_of[consent])
+    node.fintech.record("consent.amend", consent_id=consent, previous_version=1, terms=node.terms_of[consent])
     node.authorise(consent, version=2, accounts=sorted(TWO))
     assert sqlite_place.reasons(consent) == ("FREQUENCY_EXCEEDED",)
     assert sqlite_place.reasons(consent, customer_present=True) == ()
@@ -121,7 +121,7 @@ def test_a_new_version_keeps_the_counts_and_begins_a_new_window(sqlite_place: Pl
 
 
 def test_counts_begin_anew_with_ruleset_3_and_what_was_consumed_stays_so(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url, ruleset=2) as place:
+    with supervised(engine_url, tmp_path, ruleset=2) as place:
         counted_by_day, once = grant(place, frequency_per_day=1), grant(place, once=True)
         assert [place.reasons(counted_by_day), place.reasons(counted_by_day)] == [(), ("FREQUENCY_EXCEEDED",)]
         assert place.reasons(once) == ()

@@ -22,20 +22,20 @@ from ledger.errors import Corrupt, IllegalTransition, InvalidInput, NotFound
 from ledger.queries.counting import Counting
 from ledger.storage.tables import entries
 from tests.ledger.billed import Billed, billed
-from tests.ledger.kit import FINTECH, OTHER_BANK, STRANGER, Document
 from tests.ledger.meddling import unguarded
 from tests.ledger.merkle.reference import ReferenceTree
+from tests.world import FINTECH, OTHER_BANK, STRANGER, Document
 
 
 @pytest.fixture
 def place(engine_url: str, tmp_path: Path) -> Iterator[Billed]:
-    with billed(tmp_path, engine_url) as made:
+    with billed(engine_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def quick(sqlite_url: str, tmp_path: Path) -> Iterator[Billed]:
-    with billed(tmp_path, sqlite_url) as made:
+    with billed(sqlite_url, tmp_path) as made:
         yield made
 
 
@@ -77,8 +77,7 @@ def test_consents_of_others_are_not_billed(quick: Billed) -> None:
     other = quick.node.grant(holder=OTHER_BANK)
     quick.node.bank = bank
     access = quick.node.access(other, interaction_id="interaction-other").index
-    quick.node.record(
-        quick.node.other_bank,
+    quick.node.other_bank.record(
         "access.release",
         consent_id=other,
         interaction_id="interaction-other",
@@ -147,7 +146,7 @@ def test_the_book_tells_what_the_entries_tell_however_far_it_was_read(
     """(attended, rows, of balances, read into the book right after) of each release; some are read in one page with their
     accesses, some in a later one, and the consent of the first ones is erased in the end."""
     folder = tmp_path_factory.mktemp("log")
-    with billed(folder, f"sqlite:///{folder / 'log.sqlite'}") as place:
+    with billed(f"sqlite:///{folder / 'log.sqlite'}", folder) as place:
         place.agreed(lines=BY_ROWS)
         ledger = place.node.ledger
         erased = ""

@@ -9,8 +9,9 @@ from ledger.consent.state import Consent, Status
 from ledger.entries.acts import AccessItem
 from ledger.entries.evidence import AccessOutcome
 from ledger.policy.decision import after_access, decide
+from tests.clocks import NOW
 from tests.ledger.consents import ID, consent, registry
-from tests.ledger.kit import FINTECH, NOW, item
+from tests.world import FINTECH, item
 
 REGISTRY = registry()
 DAY = 86_400_000

@@ -22,8 +22,8 @@ from ledger.storage.tables import consents, entries
 from ledger.vault.cipher import Cipher, consent_place, evidence_place
 from ledger.vault.keystore import KeyStore, data_keys
 from tests.ledger.auditing import audit
-from tests.ledger.kit import BANK, FINTECH, STRANGER, Node, item, reference
 from tests.ledger.meddling import unguarded
+from tests.world import BANK, FINTECH, STRANGER, Node, item, reference
 
 CHAIN, OTHER = b"c" * 32, b"o" * 32
 

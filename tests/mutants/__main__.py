@@ -135,9 +135,21 @@ TESTS: dict[str, tuple[str, ...]] = {
     "remits": (_FORMS, "test_remits.py"),
     "scopes": (_SUPERVISED,),
     "supervision": (_SUPERVISED, "test_orders.py", "test_unread_declarations.py", "test_declarations.py"),
-    "orders": ("test_orders.py", _FORMS, "test_declarations.py"),
+    "orders": (
+        "test_orders.py",
+        _FORMS,
+        "test_declarations.py",
+        f"{_ALERTS}::test_nothing_is_owed_before_scoring_was_activated",
+    ),
     "declarations": (_FORMS, "test_orders.py"),
-    "declaring": ("test_unread_declarations.py", "test_remits.py", "test_partners.py", "test_declarations.py"),
+    "declaring": (
+        "test_unread_declarations.py",
+        "test_handovers.py",
+        "test_remits.py",
+        "test_partners.py",
+        "test_declarations.py",
+        "test_histories.py::test_a_sheet_that_rests_on_an_unread_entry_of_the_holder_is_not_checked",
+    ),
     "handovers": ("test_handovers.py",),
     "feedback": (
         "test_feedback.py",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.kit import Node, running
+from tests.world import Node, running
 
 
 @pytest.fixture
 def node(engine_url: str, tmp_path: Path) -> Iterator[Node]:
     """A running log with four participants: once on each engine."""
-    with running(tmp_path, engine_url) as made:
+    with running(engine_url, tmp_path) as made:
         yield made

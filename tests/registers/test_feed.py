@@ -14,8 +14,8 @@ from ledger.documents import parse_document
 from ledger.errors import InvalidInput
 from ledger.participants import Registry
 from tests.conformance import files
-from tests.ledger.kit import ORIGIN, Node, about
 from tests.registers.feeds import HOLDER, PRODUCT, feed
+from tests.world import ORIGIN, Node, about
 
 
 def listed(path: Path, **statuses: int) -> dict[str, RegisterEntry]:
@@ -123,7 +123,7 @@ def test_participants_outside_the_register_are_left_alone(tmp_path: Path, empty:
 @pytest.mark.parametrize("standing", [RegisterStatus.SUSPENDED, RegisterStatus.REMOVED])
 def test_a_change_of_status_denies_the_very_next_access(node: Node, standing: RegisterStatus) -> None:
     consent_id = node.grant()
-    plan = plan_feed([RegisterEntry(node.bank.participant, "Bank", "holder", standing)], node.ledger.registry)
+    plan = plan_feed([RegisterEntry(node.bank.id, "Bank", "holder", standing)], node.ledger.registry)
     node.ledger.record_documents(*plan.documents)
     reasons = node.access(consent_id).outcome.reasons  # type: ignore[union-attr]
     assert reasons == ("CONSENT_TERMINATED" if standing is RegisterStatus.REMOVED else "PARTICIPANT_SUSPENDED",)

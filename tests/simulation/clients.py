@@ -16,11 +16,11 @@ from ledger.canonical import b64u, encode
 from ledger.entries.leaf import consent_chain
 from ledger.errors import LedgerError, QueueFull, SequencerStopped, Unavailable
 from ledger.planning.commands import Recorded
-from tests.ledger.kit import BANK, FINTECH, ORIGIN, Signer, ed25519_signer, separately, terms, terms_hash
 from tests.simulation.hub import Hub, SimulatedQueue
 from tests.simulation.node import EPOCH, Machine
+from tests.world import BANK, FINTECH, ORIGIN, Signer, separately, terms, terms_hash
 
-SIGNERS: Final = {name: ed25519_signer(name) for name in (BANK, FINTECH)}
+SIGNERS: Final = {name: Signer.named(name) for name in (BANK, FINTECH)}
 PASSING: Final = (Unavailable, QueueFull, SequencerStopped)
 """The same statement may be sent again."""
 
@@ -141,11 +141,11 @@ class Parties:
             "act": act,
             "aud": ORIGIN,
             "iat": EPOCH // 1000 + int(self.hub.now),
-            "iss": signer.participant,
+            "iss": signer.id,
             "jti": b64u(self.hub.entropy.randbytes(16)),
             "v": 1,
         }
-        return signer.sign(encode(common | members))
+        return signer.jws(encode(common | members))
 
     def request(self, consent: Consent) -> Statement:
         text = self._sign(SIGNERS[FINTECH], "consent.request", consent_id=consent.id, terms=consent.terms)

@@ -15,10 +15,10 @@ import migrations
 from ledger.assembly import NodeConfig, create_log, make_keys, open_ledger, read_signer
 from ledger.notes.keys import Ed25519NoteSigner
 from ledger.secrets import read_secret
-from tests.clocks import HandClock
-from tests.ledger.kit import BANK, FINTECH, NOW, ORIGIN, ed25519_signer, registered
+from tests.clocks import NOW, HandClock
 from tests.simulation.cluster import Image
 from tests.simulation.hub import Hub, simulated
+from tests.world import BANK, FINTECH, ORIGIN, Signer, registered
 
 PAGE: Final = 1024
 """Bytes: small pages, since whole files are copied."""
@@ -81,5 +81,5 @@ def _make(folder: Path) -> Template:
 
 
 def _participants() -> list[dict[str, Any]]:
-    bank, fintech = ed25519_signer(BANK), ed25519_signer(FINTECH)
+    bank, fintech = Signer.named(BANK), Signer.named(FINTECH)
     return [registered(BANK, "holder"), registered(FINTECH, "recipient"), bank.key_added(), fintech.key_added()]

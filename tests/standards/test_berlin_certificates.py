@@ -18,12 +18,13 @@ from tests.standards.walk import SECRET
 
 pytestmark = pytest.mark.conformance
 QWAC = {"ORGANIZATION_IDENTIFIER": "PSDDE-BAFIN-123456", "ORGANIZATION_NAME": "App GmbH", "COUNTRY_NAME": "DE"}
+DECIDED = {"berlin_identification": "certificate", "berlin_approach": "oauth"}
 FILE = "**/psd2-api*.yaml"
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Bank A takes certificates alone; bank B does not."""
+    """Bank A takes certificates alone, and OAuth from who speaks it; bank B takes tokens only."""
     folder = tmp_path_factory.mktemp("certificates")
     secret = folder / "proxy.secret"
     secret.write_text(SECRET)
@@ -31,7 +32,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stage(
         f"sqlite:///{folder / 'ledger.sqlite'}",
         folder / "state",
-        holders={"bank-a": HolderOptions(options={"berlin_identification": "certificate"})},
+        holders={"bank-a": HolderOptions(options=DECIDED)},
         client_certificate_header="Client-Cert",
         proxy_secret_file=secret,
     ) as running:
@@ -63,7 +64,8 @@ def test_a_consent_lives_its_whole_life_by_a_certificate_alone(played: Stage, sh
     assert answer.status_code == 201, answer.text
     conforms(official(FILE), "consentsResponse-201", answer.json())
     made, one = answer.json(), f"{PATH}/{answer.json()['consentId']}"
-    assert "scaRedirect" in made["_links"]
+    assert "scaRedirect" in made["_links"], "who brings no token speaks no OAuth"
+    assert "scaOAuth" in create(played)["_links"]
     [authorisation] = plain(played, "GET", f"{one}/authorisations", shown).json()["authorisationIds"]
     assert plain(played, "GET", f"{one}/authorisations/{authorisation}", shown).json() == {"scaStatus": "received"}
     consent = played.authorise(made["consentId"])

@@ -12,13 +12,17 @@ import pytest
 from sqlalchemy import text
 
 from api.checking import examine
+from api.office.office import Office
 from api.office.rights import OBJECTING, Rights
 from api.standards.psr.answers import is_shown
 from api.standards.words import words
+from ledger.consent.state import Status
 from ledger.entries.leaf import consent_chain, subject_chain
+from ledger.errors import IllegalTransition
 from ledger.queries.events import EventQueries
 from tests.api.service import Service, TokenClient
-from tests.standards.served import bank_and_app, found, served
+from tests.clocks import HandClock
+from tests.standards.served import authorise, bank_and_app, found, served
 from tests.world import ConsentInWorld, reference
 
 PLACE = "/holders/bank-a/psr/v1"
@@ -217,6 +221,28 @@ def test_only_what_was_withdrawn_and_is_not_over_is_shared_again(once: Played) -
         answer = once.post(f"/permissions/{consent.consent_id}/re-establish", consent.customer)
         assert refused(answer) == (409, "STATE")
     assert refused(once.post(f"/permissions/{closed.consent_id}/withdraw", closed.customer)) == (409, "STATE")
+
+
+def test_more_than_a_request_asks_for_today_is_not_shared_again_from_here(once: Played) -> None:
+    """Sixty days of history before the request are fewer an hour later: her old terms are no translation of it any more."""
+    asked = {
+        "durationType": "TIME_BOUND",
+        "lookbackPeriod": 60,
+        "resources": [{"resourceType": "ACCOUNT", "dataClusters": ["ACCOUNT_BASIC"]}],
+        "authorizationDisclosure": {"productOrService": "Tax", "certified": True, "revocationMethod": "In the app"},
+    }
+    made = once.app.request("POST", "/holders/bank-a/fdx/v6/consents", json=asked)
+    assert made.status_code == 201, made.text
+    given = authorise(once.service, once.holder, made.json()["id"])
+    once.post(f"/permissions/{given.consent_id}/withdraw", given.customer)
+    ledger, office = once.service.node.ledger, once.service.node.office
+    assert office is not None
+    later = Office(ledger, office.gateway, office.notes, HandClock(office.now + 3_600_000))
+    consent, before = ledger.records.consent("bank-a", given.consent_id), ledger.registry.size
+    with pytest.raises(IllegalTransition, match="recipient's own application"):
+        later.ask_again(consent)
+    assert ledger.registry.size == before
+    assert office.ask_again(consent).status is Status.AWAITING
 
 
 def test_a_provider_that_did_not_allow_it_is_asked_in_its_own_application(once: Played) -> None:

@@ -71,7 +71,7 @@ def refused(terms: Terms, text: bytes) -> bool:
     differences = Mapping().differences(said(terms), text)
     refusal: InvalidInput | None = None
     try:
-        require_translation(terms, text)
+        require_translation(terms, text, NOW // 1000)
     except InvalidInput as error:
         refusal = error
     assert (refusal is not None) is bool(differences), (refusal, differences)
@@ -140,7 +140,7 @@ def test_a_standard_that_the_mapping_does_not_hold_is_not_judged() -> None:
     terms, _ = translated(UK)
     for other in ({"standard": "own"}, {"standard_version": "9.9"}):
         changed = msgspec.structs.replace(terms, **other)
-        require_translation(changed, b"nonsense")
+        require_translation(changed, b"nonsense", 0)
         assert not Mapping().holds(said(changed))
     assert Mapping().holds(said(terms))
 

@@ -17,6 +17,11 @@ FILE = "**/account-info-openapi.yaml"
 pytestmark = pytest.mark.conformance
 
 
+def of_the_file() -> str:
+    """Where the version is served that the official file is of."""
+    return V4 if official(FILE)["info"]["version"].lstrip("v").startswith("4") else V3
+
+
 def create(played: Stage, path: str = V4, body: dict[str, Any] | None = None, **kwargs: Any) -> dict[str, Any]:
     answer = played.call("POST", path, json=body or asked(), **kwargs)
     assert answer.status_code == 201, answer.text
@@ -41,7 +46,7 @@ def test_a_consent_made_in_the_uks_words_lives_and_ends_in_the_ledger(played_on_
     for path, status in ((V4, "AUTH"), (V3, "Authorised")):
         shown = played.call("GET", f"{path}/{consent_id}")
         assert shown.json()["Data"]["Status"] == status
-        if path == V4:
+        if path == of_the_file():
             conforms(official(FILE), "OBReadConsentResponse1", shown.json())
 
     played.world.record(played.banks["bank-a"].step("revoke", consent))
@@ -227,7 +232,7 @@ def test_a_native_consent_is_shown_without_what_the_uk_has_no_word_for(played: S
     mixed = sorted(["ReadAccountsBasic", "ReadBalances", "ReadLoans"])
     separate = ["provision", "sensitive"]
     consent = played.world.requested_consent(app, bank, permissions=mixed, separate_consents=separate, standard="own")
-    shown = played.call("GET", f"{V4}/{consent.consent_id}").json()
+    shown = played.call("GET", f"{of_the_file()}/{consent.consent_id}").json()
     conforms(official(FILE), "OBReadConsentResponse1", shown)
     assert shown["Data"]["Permissions"] == ["ReadAccountsBasic", "ReadBalances"]
     only = played.world.requested_consent(app, bank, permissions=["ReadLoans"], separate_consents=separate)

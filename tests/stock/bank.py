@@ -1,6 +1,7 @@
 """The bank's data, behind its guard, in the words of each standard: `python -m tests.stock.bank CONFIGURATION`.
 
-What a bank writes itself. Its recipients sign nothing: they bring tokens that are bound to their certificates.
+What a bank writes itself. Its recipients sign nothing: they bring tokens that are bound to their certificates, or the
+certificate and the id of their consent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 
 from api.client import Directory, LedgerClient, LocalSigner, Pseudonyms, Trust, parse_vkey
-from api.guard import ConsentGuard, GuardedAccess, KnownAccounts, LedgerBook, LedgerTokens, TokenWay
+from api.guard import (
+    CertifiedRecipients,
+    ConsentGuard,
+    GuardedAccess,
+    KnownAccounts,
+    LedgerBook,
+    LedgerTokens,
+    TokenWay,
+)
 from tests.stock.fip import speak_aa
 
 BALANCES = {"a-1": "1250.30", "a-2": "8800.00"}
@@ -37,8 +46,10 @@ def application(said: dict[str, str]) -> FastAPI:
     client = _client(said)
     book = LedgerBook(client, KnownAccounts(Pseudonyms.load(Path(said["references"])), list(BALANCES)))
     tokens = LedgerTokens(client)
-    way = TokenWay(tokens, said["public_url"], certificate="X-Client-Certificate", key_header="client_api_key")
-    guard = ConsentGuard(client, Directory(client), book, tokens=way)
+    directory, header = Directory(client), "X-Client-Certificate"
+    shown = CertifiedRecipients(directory, header)
+    way = TokenWay(tokens, said["public_url"], certificate=header, key_header="client_api_key", certified=shown)
+    guard = ConsentGuard(client, directory, book, tokens=way)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

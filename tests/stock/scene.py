@@ -316,7 +316,7 @@ def setup_text(folder: Path, ports: Ports, standards: list[str]) -> str:
         'statement_keys = "bank.statement.json"',
         'client_keys = "bank.client.json"',
         f"acts = {json.dumps(acts)}",
-        'options = {berlin_approach = "oauth"}',
+        'options = {berlin_approach = "oauth", berlin_identification = "certificate"}',
     ]
     for name in standards:
         lines += [f"[recipients.app-{name}]", f'name = "Plum {name}"']

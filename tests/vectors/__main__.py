@@ -37,6 +37,7 @@ from tests.vectors import (
     told_sets,
     told_sm2,
     told_supervision,
+    translated,
     transparent,
 )
 from tests.vectors.cases import BASES, CASES
@@ -93,6 +94,7 @@ def files() -> dict[str, bytes]:
         succession.FILES,
         acts.FILES,
         mapped.FILES,
+        translated.FILES,
         brought.FILES,
         set_proofs.FILES,
         sets.FILES,

@@ -27,12 +27,12 @@ from ledger.planning.commands import Command, RecordDocuments, RecordIndexHead, 
 from ledger.planning.plan import plan_batch
 from ledger.planning.world import Entry, World
 from tests.clocks import HandClock
-from tests.ledger.kit import config_for
 from tests.vectors.hashing import unb64u
 from tests.vectors.log import ORIGIN, SHARD
 from tests.vectors.reading import cases, materialised
 from tests.vectors.story import Story, ruleset_1, ruleset_2
 from tests.vectors.story_3 import MARKS, ruleset_3
+from tests.world import node_config
 
 HIDDEN = 34
 """In the log of ruleset 2: a request beyond its purpose's frequency. Its body was erased, so no reader sees it; a ledger does."""
@@ -47,7 +47,7 @@ def said(log: Story, index: int) -> dict[str, Any]:
 def test_the_ledger_records_the_annotated_log(make: Callable[[], Story], sqlite_url: str, tmp_path: Path) -> None:
     log = make()
     clock = HandClock(json.loads(log.entries[0])["time"])
-    config = config_for(tmp_path, sqlite_url)
+    config = node_config(sqlite_url, tmp_path)
     make_keys(config, ORIGIN)
     migrations.upgrade(sqlite_url)
     create_log(config, clock=clock, ruleset=log.ruleset)

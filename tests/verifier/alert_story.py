@@ -12,8 +12,8 @@ from typing import Any
 from ledger.entries.evidence import AccessOutcome
 from ledger.orders import SCORING
 from ledger.queries.scoring import AlertReader
-from tests.ledger.kit import Signer, item, reference
 from tests.ledger.supervised import Place, supervised
+from tests.world import Party, item, reference
 
 HOUR, DAY = 3_600, 86_400
 PERMISSIONS = ["ReadAccountsBasic", "ReadAccountsDetail", "ReadBalances"]
@@ -48,7 +48,7 @@ class Story:
         self.consents += made
         return made
 
-    def read(self, consents: list[str], *, signer: Signer | None = None, **changes: Any) -> None:
+    def read(self, consents: list[str], *, signer: Party | None = None, **changes: Any) -> None:
         """One access of each, in one batch."""
         node = self.place.node
         asked = [item(consent, **{"permissions": ["ReadBalances"], **changes}) for consent in consents]
@@ -67,8 +67,7 @@ class Story:
                 ("access.release", node.bank, rows),
                 ("access.receive", node.fintech, rows if got is None else got),
             ):
-                node.record(
-                    signer,
+                signer.record(
                     act,
                     consent_id=consent,
                     interaction_id=interaction,
@@ -80,9 +79,7 @@ class Story:
 
     def acknowledge(self, consent: str) -> None:
         """The recipient takes note of the end of a consent."""
-        self.place.node.record(
-            self.place.node.fintech, "consent.acknowledge", consent_id=consent, basis=self.ends[consent]
-        )
+        self.place.node.fintech.record("consent.acknowledge", consent_id=consent, basis=self.ends[consent])
 
     def stop(self, consent: str) -> None:
         """Its customer ends it."""
@@ -157,7 +154,7 @@ class Story:
 def played(
     folder: Path, url: str, seed: int, steps: int, *, planted: bool = False
 ) -> Iterator[tuple[Place, AlertReader]]:
-    with supervised(folder, url) as place:
+    with supervised(url, folder) as place:
         story = Story(place, random.Random(seed))
         early = story.grant(20)
         story.read(early)

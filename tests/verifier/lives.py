@@ -19,7 +19,7 @@ from ledger.planning.commands import Recorded
 from ledger.storage.operator import operator_documents
 from tests.clocks import HandClock
 from tests.verifier.mirror import Mirror, facts_of, payload_of, refuses
-from tests.world import DAY, ConsentInWorld, Party, Submission, World
+from tests.world import DAY, ConsentInWorld, Party, Submission, World, separately
 from verifier.errors import Refuted
 from verifier.records.facts import Facts
 from verifier.rules.transitions import transition
@@ -233,7 +233,7 @@ class Life:
         if state is not None and dice.random() < (0.3 if state.pending else 0.9):  # the present version
             members |= {"version": state.version, "terms_hash": state.terms_hash}
         if self.two or dice.random() < 0.1:
-            members["separate_consents"] = signer.separately(kinds)
+            members["separate_consents"] = separately(kinds, self.clock.now()) or None
             if dice.random() < 0.5:
                 members["joint_accounts"] = accounts[: dice.choice([1, 2])]
         if state is not None and state.waiting and dice.random() < 0.5:

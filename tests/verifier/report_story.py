@@ -12,8 +12,8 @@ from typing import Any
 
 from ledger.errors import Refused
 from ledger.orders import MEASURES
-from tests.ledger.kit import item, reference
 from tests.ledger.supervised import Place, supervised
+from tests.world import item, reference
 
 HOUR, DAY = 3_600, 86_400
 OF_CONSENTS = [name for name in MEASURES if name not in ("findings", "erasures", "alerts", "score")]
@@ -78,8 +78,7 @@ class ReportStory:
         given = node.grant(expires_at=0)
         interaction = "interaction-planted"
         access = node.access(given, customer_present=False, interaction_id=interaction).index
-        node.record(
-            node.bank,
+        node.bank.record(
             "access.release",
             consent_id=given,
             interaction_id=interaction,
@@ -90,7 +89,7 @@ class ReportStory:
         )
         basis = node.revoke(given).index
         node.clock.advance(seconds=60)
-        node.record(node.fintech, "consent.acknowledge", consent_id=given, basis=basis)
+        node.fintech.record("consent.acknowledge", consent_id=given, basis=basis)
 
     def step(self, waits: list[int]) -> None:
         draw, node = self.draw, self.place.node
@@ -110,12 +109,11 @@ class ReportStory:
                 self.end(consent)
             case 7 if self.ended:
                 gone, basis = draw.choice(self.ended)
-                node.record(node.fintech, "consent.acknowledge", consent_id=gone, basis=basis)
+                node.fintech.record("consent.acknowledge", consent_id=gone, basis=basis)
             case 8 if self.complaints:
                 state = draw.choice(["received", "answered", "closed"])
                 with suppress(Refused):
-                    node.record(
-                        node.bank,
+                    node.bank.record(
                         "subject.answer",
                         by="holder",
                         state=state,
@@ -124,8 +122,7 @@ class ReportStory:
                     )
             case _ if self.listed:
                 self.complaints += 1
-                node.record(
-                    node.bank,
+                node.bank.record(
                     "subject.feedback",
                     about=-1,
                     consent_id=draw.choice(self.listed),
@@ -155,7 +152,7 @@ class ReportStory:
 @contextmanager
 def history(folder: Path, url: str, seed: int) -> Iterator[tuple[Place, date, set[tuple[str, int]]]]:
     """The day on which the periods begin, the one after the definitions; and what a verifier says of alerts of that day."""
-    with supervised(folder, url) as place:
+    with supervised(url, folder) as place:
         for least in (0, 5):
             for code, (by, measures) in DEFINITIONS.items():
                 place.document(

@@ -13,10 +13,10 @@ from ledger.entries.leaf import history_chain, subject_chain
 from ledger.entries.statement import parse_payload
 from ledger.errors import LedgerError
 from tests.histories import BEFORE, Told, bring, row, sheet
-from tests.ledger.kit import BANK, reference
 from tests.ledger.supervised import supervised
 from tests.verdicts import audited
 from tests.verifier.history_forms import FORMS, changed
+from tests.world import BANK, reference
 from verifier.errors import Code
 from verifier.rules.sheets import NOT_WHOLE
 
@@ -47,10 +47,10 @@ def told(name: str = "before", **changes: Any) -> Told:
 def test_an_honest_log_with_histories_has_no_defect_and_wrong_totals_are_the_holders(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
 
         def say(act: str, **members: Any) -> int:
-            return place.node.record(place.node.bank, act, **members).index
+            return place.node.bank.record(act, **members).index
 
         place.node.access(place.node.grant())
         whole = bring(say, told())

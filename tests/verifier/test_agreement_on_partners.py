@@ -13,11 +13,11 @@ import pytest
 
 from ledger.errors import LedgerError
 from tests.ledger.billed import Billed, billed
-from tests.ledger.kit import Signer
 from tests.ledger.supervised import APPROVED, HASH
 from tests.verdicts import audited
 from tests.verifier.billed import month_of
 from tests.verifier.running import run
+from tests.world import Party
 from verifier.errors import Refuted
 from verifier.rules.partners import Partners
 
@@ -38,17 +38,17 @@ class Both:
         node = place.node
         self.holders, self.recipients = [node.bank, node.other_bank], [node.fintech, node.stranger]
 
-    def say(self, signer: Signer, act: str, **members: Any) -> int:
+    def say(self, signer: Party, act: str, **members: Any) -> int:
         """The entry's index; −1 if both refuse it."""
         return self._judge(
             act,
-            lambda: self.place.node.record(signer, act, **members).index,
-            lambda index, time: self.replay.declare(act, signer.participant, members, index, time),
+            lambda: signer.record(act, **members).index,
+            lambda index, time: self.replay.declare(act, signer.id, members, index, time),
         )
 
     def approve(self) -> None:
         given = self.pick(self.given[-3:])
-        known, other = self.replay.attested.get(given), self.draw.choice(self.recipients).participant
+        known, other = self.replay.attested.get(given), self.draw.choice(self.recipients).id
         participant = known.party if known is not None and self.draw.random() < 0.7 else other
         self._judge(
             "attestation.approved",
@@ -105,7 +105,7 @@ class Both:
             "currency": "CNY",
             "from": draw.choice([0, now, month_of(now)[0], month_of(now)[1]]),
             "lines": [LINE] * draw.randint(1, 2),
-            "recipient": draw.choice(["", *(one.participant for one in self.recipients)]),
+            "recipient": draw.choice(["", *(one.id for one in self.recipients)]),
             "tariff": f"t-{draw.randrange(12)}",
             "utc_offset": draw.choice([0, 480]),
         }
@@ -127,7 +127,7 @@ class Both:
         offset = known.utc_offset if known is not None and draw.random() < 0.9 else 0
         since, to = month_of(self.place.now - draw.choice([0, 30, 60]) * DAY, offset)
         lines = len(known.lines) if known is not None and draw.random() < 0.9 else 1
-        who = draw.choice(self.recipients).participant
+        who = draw.choice(self.recipients).id
         before = self.replay.latest.get((offer, who, since), -1)
         members = {
             "amounts": [{"amount": 0, "count": 0}] * lines,
@@ -142,9 +142,7 @@ class Both:
             "to_index": node.ledger.registry.size - draw.choice([0, 1, 2, 3]),
             "total": 0,
         }
-        own = next(
-            (one for one in self.holders if known is not None and one.participant == known.holder), self.holders[0]
-        )
+        own = next((one for one in self.holders if known is not None and one.id == known.holder), self.holders[0])
         index = self.say(own if draw.random() < 0.9 else draw.choice(self.holders), "usage.state", **members)
         self.statements += [index] * (index >= 0)
 
@@ -164,7 +162,7 @@ class Both:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_ledger_and_verifier_allow_the_same_of_partners(seed: int, sqlite_url: str, tmp_path: Path) -> None:
-    with billed(tmp_path, sqlite_url) as place:
+    with billed(sqlite_url, tmp_path) as place:
         both = Both(place, random.Random(seed))
         both.run(600)
         acts = {act for act, _ in both.told}
@@ -179,7 +177,7 @@ def test_the_list_of_what_the_ledger_counted_has_the_root_that_it_stated(
     sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two that disagree about a month by three accesses: the first statement counts them, the second, which both sign, not."""
-    with billed(tmp_path, sqlite_url) as place:
+    with billed(sqlite_url, tmp_path) as place:
         place.a_month_of(9)
         first = place.state()
         rows = [{"index": index, "reason": "not-received"} for index in place.releases[:3]]

@@ -64,7 +64,7 @@ def test_a_report_that_says_one_more_is_refuted_at_its_own_index(sqlite_url: str
 
 
 def test_a_report_is_not_issued_before_its_end_nor_counted_as_nobody_could(engine_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         members: dict[str, Any] = {"period": "month", "utc_offset": 0, "suppress": 0}
         place.document("report.defined", report="open", by=[], measures=["complaints"], **members)
         place.document("report.defined", report="erased", by=["holder"], measures=["erasures"], **members)

@@ -47,7 +47,7 @@ def _months(place: Billed, draw: random.Random) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_verifier_finds_nothing_in_what_the_ledger_counts(seed: int, engine_url: str, tmp_path: Path) -> None:
     draw = random.Random(seed)
-    with billed(tmp_path, engine_url) as place:
+    with billed(engine_url, tmp_path) as place:
         offers = [place.agreed(tariff=f"t-{number}", lines=lines) for number, lines in enumerate(LINES)]
         months = [place.month]
         _months(place, draw)
@@ -57,7 +57,7 @@ def test_the_verifier_finds_nothing_in_what_the_ledger_counts(seed: int, engine_
         for offer in offers:
             for month in months:
                 counted = place.count(offer=offer, month=month, left_out=left_out)
-                place.node.record(place.node.bank, "usage.state", **counted.members())
+                place.node.bank.record("usage.state", **counted.members())
         assert len(place.partners.statements) == len(offers) * len(months)
         assert sum(one.says.count for one in place.partners.statements.values() if one.says.offer == offers[0]) == (
             len(place.releases) - 2
@@ -81,7 +81,7 @@ def test_the_verifier_finds_nothing_in_what_the_ledger_counts(seed: int, engine_
 def test_a_statement_that_says_anything_else_is_told_at_its_index(
     changes: dict[str, Any], sqlite_url: str, tmp_path: Path
 ) -> None:
-    with billed(tmp_path, sqlite_url) as place:
+    with billed(sqlite_url, tmp_path) as place:
         place.a_month_of(3)
         wrong = place.state(**changes)
         found = audited(place.node.ledger, tmp_path / "bundle").findings

@@ -189,6 +189,15 @@ def test_a_rule_is_quiet_for_its_time_and_then_fires_again() -> None:
     assert told(replayed(world)) == []
 
 
+def test_nothing_is_owed_before_scoring_was_activated() -> None:
+    world = Scored(5).begun()
+    rate(world, world.grant(), 0)
+    world.tick(DAY)
+    world.index_head()
+    findings = replayed(world)
+    assert (told(findings), findings.unchecked) == ([], {})
+
+
 def test_nothing_is_owed_without_scoring_and_it_begins_anew_each_time() -> None:
     world, consent = begun()
     many(world, consent, 40)

@@ -18,9 +18,8 @@ from ledger.queries.completeness import Completeness, completeness_bytes
 from ledger.receipts import receipt_bytes
 from ledger.storage.chainmap import rebuild_map
 from ledger.storage.tables import entries
-from tests.ledger.kit import BANK, Node, reference, running
 from tests.ledger.meddling import unguarded
-from tests.world import record_index_head
+from tests.world import BANK, Node, record_index_head, reference, running
 from verifier.cli import main
 
 File = dict[str, Any]
@@ -48,7 +47,7 @@ class Case:
 
 @pytest.fixture
 def case(engine_url: str, tmp_path: Path) -> Iterator[Case]:
-    with running(tmp_path, engine_url) as node:
+    with running(engine_url, tmp_path) as node:
         consents = [node.grant() for _ in range(3)]
         for consent in consents[:2]:
             node.access(consent)
@@ -174,7 +173,7 @@ def test_the_audit_of_a_bundle_replays_every_index_head(case: Case, capsys: pyte
 
 def test_a_wrong_map_root_that_a_log_signed_is_refuted(sqlite_url: str, tmp_path: Path) -> None:
     """A log that hides a chain from its map convicts itself: here its operator changes an entry's row before the index-head."""
-    with running(tmp_path, sqlite_url) as node:
+    with running(sqlite_url, tmp_path) as node:
         consent = node.grant()
         index = node.access(consent).index
         with unguarded(sqlite_url) as connection:

@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.verifier.begun import begun
+from tests.verifier.declared import DECLARED
 from tests.verifier.forge import b64u
 from tests.verifier.making import refusal
+from tests.verifier.replaying import replayed, told
+from tests.verifier.supervised import AUTHORITY, Supervised
 from verifier.errors import Code
+from verifier.rules.declaring import UNREAD_CASE
 from verifier.rules.handovers import Handovers
 from verifier.rules.registered import Participant
 
@@ -84,3 +89,38 @@ def test_a_case_is_signed_for_by_whom_it_was_handed_to_and_with_its_very_file(wr
     with refusal(Code.CONSENT_INVALID):
         receive(cases, **wrong)
     receive(cases)
+
+
+# --- what cannot be read --------------------------------------------------------------------------------------
+
+
+def opened() -> tuple[Supervised, int]:
+    """A log with a second authority, and the entry by which evidence was opened to the first."""
+    world = begun()
+    world.register(TO, ["regulator"])
+    disclosure = {"type": "disclosure", "participant": AUTHORITY, "case": "c1", "from_index": 0, "to_index": 3}
+    return world, world.operator(disclosure, "operator:ledger")
+
+
+def handed(world: Supervised, disclosure: int) -> int:
+    members = {**DECLARED["case.hand_over"], "disclosure": disclosure, "to": TO}
+    return world.declare(AUTHORITY, "case.hand_over", **members)
+
+
+def test_a_hand_over_is_not_checked_once_a_leaf_below_it_cannot_be_read() -> None:
+    world, disclosure = opened()
+    handed(world, disclosure)
+    assert told(replayed(world)) == []
+    findings = replayed(world, lost=[disclosure])
+    assert (told(findings), findings.unchecked[UNREAD_CASE]) == ([], 1)
+
+
+def test_a_signature_is_not_checked_if_the_very_hand_over_cannot_be_read() -> None:
+    world, disclosure = opened()
+    first = handed(world, disclosure)
+    world.declare(TO, "case.receive", handover=first, pack_hash=DECLARED["case.hand_over"]["pack_hash"])
+    lie = world.declare(TO, "case.receive", handover=disclosure, pack_hash=DECLARED["case.hand_over"]["pack_hash"])
+    assert [row[:2] for row in told(replayed(world))] == [(Code.CONSENT_INVALID, lie)]
+    findings = replayed(world, withheld=[first])
+    assert [row[:2] for row in told(findings)] == [(Code.CONSENT_INVALID, lie)]
+    assert findings.unchecked[UNREAD_CASE] == 1

@@ -110,7 +110,7 @@ def test_an_access_fires_a_rule_where_its_last_condition_holds(
 FIGURES: list[tuple[str, Callable[[Watched], None], dict[str, Any], int, tuple[int, ...]]] = [
     ("rate", put(h_now=49, h_before=882), {}, 400, (50, 882)),
     ("many", put(m_now=39, m_before=952), {}, 360, (40, 952)),
-    ("night", put(**NIGHTLY, unattended_at_night=29, on_day=59), NIGHT, 500, (30, 60)),
+    ("night", put(**NIGHTLY, unattended_at_night=59, on_day=60), NIGHT, 983, (60, 61)),
     ("new-permission", put(c_allowed=10, c_permissions=OLD), {}, 400, (1, 10)),
     ("refused", put(asked=49, refused=ring(50, *[1] * 19)), {"reasons": GONE}, 400, (20, 50)),
     ("unattended", put(count=199, recent=ring(100, *[1] * 90)), {"present": False}, 910, (91, 0)),

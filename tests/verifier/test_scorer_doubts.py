@@ -62,6 +62,7 @@ def test_a_doubt_about_a_purpose_ends_after_fifty_more_requests_with_it(since: i
     world.scorer.miss(5, LONG_AGO, None)
     world.request(1, [1] * 50, since, seen)
     assert ("breadth" in world.own.doubts) is open_
+    assert json.loads(str(world.scorer.purposes.get("AIS")))[1:] == [1 + since * seen, 1]
     unseen = Watched()
     unseen.scorer.miss(5, LONG_AGO, None)
     unseen.request(1, None)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.verifier.forge import b64u, signing_key
 from tests.verifier.making import refusal
+from verifier.bytes.encoding import Json, Object
 from verifier.errors import Code
 from verifier.rules.log_keys import LogKeys
 from verifier.rules.sets import ShardHead, Shards
@@ -22,7 +23,7 @@ def known(origin: str = ORIGIN) -> Shards:
 
 
 def commit(shards: Shards, index: int, size: int, root: bytes = ROOT) -> None:
-    heads = [{"origin": ORIGIN, "size": size, "root": b64u(root)}]
+    heads: Json = [{"origin": ORIGIN, "size": size, "root": b64u(root)}]
     shards.fold({"type": "heads.committed", "heads": heads}, index, OWN)
 
 
@@ -41,7 +42,7 @@ def test_a_shard_may_stand_still_and_never_shrinks_or_changes_its_root() -> None
 
 @pytest.mark.parametrize(("holder", "fine"), [("b" * 63, True), ("b" * 64, False), ("b" * 2, True)])
 def test_a_placed_holder_has_a_participants_id(holder: str, fine: bool) -> None:
-    document = {"type": "holder.placed", "holder": holder, "origin": ORIGIN}
+    document: Object = {"type": "holder.placed", "holder": holder, "origin": ORIGIN}
     if fine:
         known().fold(document, 6, OWN)
         return

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ SIGNATURE = bytes.fromhex(
     "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"
 )
 OPENSSL = shutil.which("openssl")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def accepts(key: Sm2, message: bytes, signature: bytes) -> None:
@@ -186,10 +189,28 @@ def signing(world: Supervised, **changes: str) -> int:
 
 
 @pytest.mark.parametrize("backend", ["auto", "pure", "cryptography"])
-def test_a_consent_and_an_access_signed_with_sm2_arereplayed(
+def test_a_consent_and_an_access_signed_with_sm2_are_replayed(
     backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONSENT_VERIFY_CRYPTO", backend)
+    wrong = _signed_with_sm2(tmp_path)
+    status, events = run(capsys, "bundle", tmp_path / "bundle", "--policy", tmp_path / "policy", "--jobs", 1)
+    found = [(event["code"], event["index"]) for event in events if event["event"] == "defect"]
+    assert (status, found) == (1, [("BAD_SIGNATURE", wrong)])
+
+
+def test_the_single_file_replays_them_and_refuses_what_was_altered(tmp_path: Path) -> None:
+    wrong, pyz = _signed_with_sm2(tmp_path), tmp_path / "consent-verify.pyz"
+    subprocess.run([sys.executable, ROOT / "scripts" / "build-zipapp", pyz], check=True, capture_output=True)
+    command = [sys.executable, "-I", "-S", pyz, "bundle", tmp_path / "bundle", "--policy", tmp_path / "policy"]
+    done = subprocess.run([*command, "--json", "--jobs", "1"], capture_output=True, text=True, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [(event["code"], event["index"]) for event in events if event["event"] == "defect"]
+    assert (done.returncode, found) == (1, [("BAD_SIGNATURE", wrong)]), done.stderr
+
+
+def _signed_with_sm2(place: Path) -> int:
+    """A bundle with a consent and an access that SM2 signed, and one access whose signature is another's: its index."""
     world = Supervised(3).begun()
     signing(world)
     world.access(world.grant())
@@ -198,11 +219,9 @@ def test_a_consent_and_an_access_signed_with_sm2_arereplayed(
     jws = world.signers[RECIPIENT].sign({**payload, "to": 5})
     word = ".".join([*world.signers[RECIPIENT].sign(payload).split(".")[:2], jws.split(".")[2]])
     wrong = world.submit(payload, world.decide(RECIPIENT, payload), jws=word)
-    write(world.files(), tmp_path / "bundle")
-    (tmp_path / "policy").write_text(world.policy())
-    status, events = run(capsys, "bundle", tmp_path / "bundle", "--policy", tmp_path / "policy", "--jobs", 1)
-    found = [(event["code"], event["index"]) for event in events if event["event"] == "defect"]
-    assert (status, found) == (1, [("BAD_SIGNATURE", wrong)])
+    write(world.files(), place / "bundle")
+    (place / "policy").write_text(world.policy())
+    return wrong
 
 
 def test_sm2_exists_from_ruleset_3_on() -> None:

@@ -20,9 +20,9 @@ from ledger.custody.log_key import read_signer
 from ledger.errors import BadSignature, LedgerError
 from ledger.notes.keys import Ed25519NoteSigner
 from ledger.receipts import receipt_bytes
-from tests.ledger.kit import Node, running
 from tests.verifier.forge import Forge
 from tests.verifier.running import run
+from tests.world import Node, running
 from verifier.bytes.merkle import hash_leaf
 from verifier.crypto.backend import select
 from verifier.crypto.keys import ed25519_key
@@ -35,7 +35,7 @@ SEED = bytes(range(32))
 
 @pytest.fixture
 def node(sqlite_url: str, tmp_path: Path) -> Any:
-    with running(tmp_path / "node", sqlite_url) as made:
+    with running(sqlite_url, tmp_path / "node") as made:
         yield made
 
 

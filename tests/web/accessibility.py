@@ -40,6 +40,9 @@ OVER = "document.documentElement.scrollWidth - innerWidth"
 MISSHAPEN = """() => {
   const wrong = [...document.querySelectorAll("table")].filter(one => getComputedStyle(one).display !== "table")
     .map(one => `a table that is laid out as something else: ${one.className}`);
+  for (const one of document.querySelectorAll(".tabs")) {
+    if (one.scrollWidth > one.clientWidth + 1) wrong.push("tabs beyond the edge");
+  }
   for (const one of document.querySelectorAll(".chip, .button, nav.main a")) {
     const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {

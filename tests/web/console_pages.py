@@ -197,6 +197,7 @@ def pages_of(site: Consoles) -> dict[str, list[str]]:
             "/console/operator/admissions",
             "/console/operator/erasures",
             "/console/operator/holds",
+            "/console/operator/remits",
             "/console/freezes",
         ],
     }

@@ -360,7 +360,7 @@ def join_named(world: World, participant: str, name: str, *roles: str) -> Party:
     """A participant with a registered name of its own."""
     from tests.keys import KeyPair
 
-    party = Party(world, participant, KeyPair.generate("EdDSA", f"{participant}-1"))
+    party = Party(participant, KeyPair.generate("EdDSA", f"{participant}-1"), world)
     world.ledger.record_documents(
         registration(participant, name, roles or ("recipient",)),
         world.key_added(participant, party.key, "statement"),

@@ -67,7 +67,8 @@ def test_no_page_has_a_violation_or_is_wider_than_a_small_phone_nor_with_letters
 FAULTY = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Faulty</title><style>
     main { background: white } @media (prefers-color-scheme: dark) { main { background: #222; color: #333 } }
     nav a { border: 0 } @media (min-width: 380px) { p { width: 500px } } @media (max-width: 330px) { p { width: 40em } }
-    </style><nav class="main"><a href="/" aria-current="page">Here</a></nav><main><h1>A page</h1><p>One</p>"""
+    </style><nav class="main"><a href="/" aria-current="page">Here</a></nav><main><h1>A page</h1><p>One</p>
+    <div class="tabs" style="overflow-x: auto; width: 90px; white-space: nowrap"><a href="/all">All that there is</a>"""
 
 
 def test_a_fault_is_found_in_each_of_the_colours_and_sizes(page: Page) -> None:
@@ -77,6 +78,7 @@ def test_a_fault_is_found_in_each_of_the_colours_and_sizes(page: Page) -> None:
     rules = {one.partition(": <")[0] for one in judged(page, "it", ("light", "dark", "forced"))}
     assert rules == {
         *(f"it ({scheme}): wider than the screen" for scheme in ("light", "dark", "forced")),
+        *(f"it ({scheme}): tabs beyond the edge" for scheme in ("light", "dark", "forced")),
         "it (dark): color-contrast",
         "it: nothing but colour says what is chosen",
     }

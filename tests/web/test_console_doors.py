@@ -24,7 +24,7 @@ EACH = pytest.mark.parametrize("route", ROUTES, ids=[f"{min(one.methods)} {one.p
 
 NOTHING = "0000000000"
 """The number of no request: those of customers belong to every officer, so there is no stranger to try (test_erasing.py)."""
-BY_NUMBER = ("freezes", "operator/attestations", "operator/erasures", "operator/holds")
+BY_NUMBER = ("freezes", "operator/attestations", "operator/erasures", "operator/holds", "operator/remits")
 """Where a request is named by a number."""
 
 

@@ -96,3 +96,36 @@ def test_every_page_of_the_consoles_is_judged(consoles: Consoles) -> None:
         "/console/supervision/figures.csv",
         "/console/incidents/{index}/pack",
     }
+
+
+def test_every_field_at_a_desk_has_room_for_what_is_typed_into_it(consoles: Consoles, browser: Browser) -> None:
+    """Beside a wide button, or in a narrow column: 110 pixels are some ten letters."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 1180, "height": 900})
+    page = context.new_page()
+    page.goto(f"{consoles.url}/sign-in/start")
+    page.get_by_role("button", name="Rita").click()
+    page.wait_for_url("**/console/**")
+    paths = [path for path in pages_of(consoles)["rita"] if re.search("cases|bundles|freezes|incidents$", path)]
+    assert len(paths) == 4
+    for path in paths:
+        page.goto(consoles.url + path)
+        fields = page.locator("form.ask :is(input:not([type=hidden], [type=checkbox]), select, textarea)")
+        widths: list[float] = fields.evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
+        assert widths
+        assert min(widths) >= 110, path
+    context.close()
+
+
+def test_a_table_without_a_row_says_so_on_the_screen(consoles: Consoles, browser: Browser) -> None:
+    """Not in a cell as wide as the columns, of which a screen shows the first few."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 1180, "height": 900})
+    page = context.new_page()
+    page.goto(f"{consoles.url}/sign-in/start")
+    page.get_by_role("button", name="Rita").click()
+    page.wait_for_url("**/console/**")
+    page.goto(f"{consoles.url}/console/supervision?by=holder&from=2001-01-01&to=2001-03-31")
+    said = page.locator("section[aria-labelledby=table]").get_by_text("Nothing happened in this period.")
+    box = said.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 1180
+    context.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from ledger.documents import Disclosure, document_of
 from tests.histories import BEFORE, Told, bring, row, sheet
 from tests.web.reading import words_of
 from tests.web.site import MEI, OLGA, Site
@@ -82,6 +84,16 @@ def test_the_table_the_proof_and_the_receipts_are_hers_alone(brought: Site, tmp_
     (tmp_path / "policy").write_text(f"log {brought.world.ledger.vkey.format()}\nquorum none\n")
     (tmp_path / "proof.json").write_text(json.dumps(proof))
     assert verifier(["completeness", str(tmp_path / "proof.json"), "--policy", str(tmp_path / "policy")]) == 0
+
+
+def test_she_is_shown_who_opened_a_sheet_of_hers(brought: Site) -> None:
+    ledger = brought.world.ledger
+    with brought.client() as client:
+        [index, *_] = [int(found) for found in re.findall(r'href="/my/earlier/(\d+)"', client.get("/my/earlier").text)]
+        assert "case-9" not in client.get("/my/earlier").text
+        members = {"case": "case-9", "from_index": index, "to_index": index, "participant": "bank-a"}
+        ledger.record_documents(document_of(Disclosure, approved_by=("a", "b"), **members))
+        assert client.get("/my/earlier").text.count("case-9") == 1, "of this sheet, not of the other one"
 
 
 def test_a_history_that_the_bank_took_back_is_told_as_taken_back(brought: Site) -> None:

@@ -249,6 +249,45 @@ def test_a_hold_of_two_officers_keeps_records_from_being_erased_until_it_is_lift
         assert ledger.erase([consent_chain(kept)], "customer-request", ("officer-1", "officer-2"))
 
 
+def test_two_officers_put_a_remit_on_record_and_it_counts_from_then_on(tmp_path: Path) -> None:
+    remits = "/console/operator/remits"
+    with open_consoles(tmp_path / "site", olga=("operator", "operator")) as site:
+        ledger, count = site.world.ledger, str(active(site, holder="bank-a"))
+        wish = {"regulator": "regulator-1", "holders": "bank-a"}
+        with site.client("olaf") as client:
+            size = ledger.tree.size()
+            for wrong, named in (
+                ({"holders": "bank-x"}, "bank-x"),
+                ({"holders": "plum"}, "no holder"),
+                ({"regulator": "bank-a"}, "regulator"),
+                ({"holders": ""}, "there for all"),
+                ({"everything": "yes"}, "there for all"),
+                ({"holders": "", "everything": "yes"}, "already"),
+            ):
+                answer = send(client, f"{remits}/preview", remits, **{**wish, **wrong})
+                assert answer.status_code == 409, wrong
+                assert named in words_of(answer.text)
+            preview = send(client, f"{remits}/preview", remits, **wish)
+            assert f"how many active consents this touches: {count}" in words_of(preview.text)
+            assert send(client, remits, remits, **wish, typed="999").status_code == 409
+            assert send(client, remits, remits, **wish, typed=count).status_code == 200
+            number = re.search(r"/orders/([0-9A-F]+)/withdraw", client.get(remits).text)
+            assert number
+            assert send(client, f"{remits}/orders/{number[1]}/approve", remits, typed=count).status_code == 403
+            assert ledger.tree.size() == size, "nothing was recorded"
+        with site.client("rita") as regulator:
+            assert "rival" in figures(regulator)
+        with site.client("olga") as client:
+            assert send(client, f"{remits}/orders/{number[1]}/approve", remits, typed="999").status_code == 409
+            assert send(client, f"{remits}/orders/{number[1]}/approve", remits, typed=count).status_code == 200
+            assert send(client, f"{remits}/orders/{number[1]}/approve", remits, typed=count).status_code == 409
+        assert ledger.registry.supervision.remits["regulator-1"].holders == {"bank-a"}
+        with site.client("rita") as regulator:
+            assert set(figures(regulator)) == {"plum"}
+            answer = send(regulator, "/console/freezes/preview", recipient="plum", hours="1", reason="scraping")
+            assert "names one of them as `holder`" in words_of(answer.text)
+
+
 def opened(client: httpx2.Client, site: Consoles, **changes: str) -> str:
     form = {
         "class": "data-breach",

@@ -26,7 +26,7 @@ ASKING = ("consent.amend", "consent.request")
 """Acts whose terms may name a request's text."""
 NOT_THERE = "requests in the words of a standard, whose texts are not in the bundle"
 NOT_HELD = "requests of standards or versions that the mapping does not hold"
-AMENDED = "requests of changed terms, which no mapping translates"
+AMENDED = "requests of changed terms that the mapping does not hold"
 UNREAD = "request texts of entries that could not be read"
 DIFFERS = "the terms are not what the request asks for"
 REFUSED = "the request gives no terms"
@@ -61,7 +61,7 @@ class RequestTexts(LinesByIndex):
         terms = said if isinstance(said, dict) else {}
         digest = terms.get("details_hash")
         if row is None:
-            if digest is not None and act == "consent.request" and self._mapping.holds(terms):
+            if digest is not None and self._mapping.holds(terms, act):
                 self._findings.unchecked[NOT_THERE] += 1
             return
         # Step 7.17.
@@ -79,18 +79,15 @@ class RequestTexts(LinesByIndex):
             place = Place(position, row[2], row[3], "request")
             self._findings.add(Defect(Code.BAD_COMMITMENT, sentence, place, printable(digest), hashed))
             return
-        self._translated(position, act, terms, text)
+        self._translated(position, act, terms, text, 0 if facts is None else facts.iat)
 
-    def _translated(self, position: int, act: str, terms: Object, text: bytes) -> None:
-        if act != "consent.request":
-            self._findings.unchecked[AMENDED] += 1
-            return
-        if not self._mapping.holds(terms):
-            self._findings.unchecked[NOT_HELD] += 1
+    def _translated(self, position: int, act: str, terms: Object, text: bytes, asked_at: int) -> None:
+        if not self._mapping.holds(terms, act):
+            self._findings.unchecked[NOT_HELD if act == "consent.request" else AMENDED] += 1
             return
         self._findings.checked["requests translated again"] += 1
         # Step 8.17.
-        for member, expected, found in self._mapping.differences(terms, text):
+        for member, expected, found in self._mapping.differences(terms, text, asked_at, act):
             place = Place(position, field=f"terms.{member}" if member else "request")
             sentence = DIFFERS if member else REFUSED
             self._findings.dispute(Defect(Code.DISPUTED, sentence, place, printable(expected), printable(found)))

@@ -177,9 +177,9 @@ class Requests:
     """The last requests with one purpose code: of how many permissions each; `since`: how many since one of nobody knows
     which purpose could not be read."""
 
+    seen: int
     counts: Last = field(default_factory=lambda: Last(50))
     since: int = 0
-    seen: int = 0
 
 
 @dataclass(slots=True)

@@ -209,7 +209,7 @@ COUNTED: dict[str, str] = {
     "requests translated again": "重新译为条款的请求",
     "requests in the words of a standard, whose texts are not in the bundle": "以标准用语提出、原文不在审计包中的请求",
     "requests of standards or versions that the mapping does not hold": "对照表未收录其标准或版本的请求",
-    "requests of changed terms, which no mapping translates": "变更条款的请求（对照表不涉及）",
+    "requests of changed terms that the mapping does not hold": "变更条款的请求（对照表未收录）",
     "request texts of entries that could not be read": "所属条目无法读取的请求原文",
     "heads of shards that the head log committed": "总日志所承诺的分片日志头",
     "the shard's own signature (the policy does not name the shard: the head log alone vouches for it)": (

@@ -17,7 +17,7 @@ from api.standards.incoming import CONSENTS_READ, CONSENTS_WRITE, HolderHere, Of
 from api.tokens.returns import PlainReturn, is_own
 
 APPROACH: Final = "berlin_approach"
-"""A holder's decision: `oauth` for the OAuth SCA approach."""
+"""A holder's decision: `oauth` for the OAuth SCA approach, for clients that have a token themselves."""
 MAY_READ: Final = replace(CONSENTS_READ, certificate_option="berlin_identification")
 MAY_WRITE: Final = replace(CONSENTS_WRITE, certificate_option="berlin_identification")
 """A holder's decision: with `certificate`, the client certificate stands for a token (docs/standards/berlin.md)."""
@@ -50,7 +50,8 @@ class BerlinExchange:
             "scaRedirect": {"href": f"{self._base}/authorize/{authorisation}?consent={quote(consent_id, safe='')}"},
             "scaStatus": self.link(consent_id, f"/authorisations/{authorisation}"),
         }
-        if self._options.options.get(APPROACH) == "oauth":
+        brings_token = "authorization" in self.request.headers
+        if brings_token and self._options.options.get(APPROACH) == "oauth":
             metadata = f"/holders/{self._holder}/oauth/.well-known/oauth-authorization-server"
             links["scaOAuth"] = {"href": self._base + metadata}
             del links["scaRedirect"]

@@ -169,8 +169,8 @@ def _document(desk: Desk, wish: CaseWish, people: tuple[str, str] = ("a", "b")) 
 
 
 def _found(desk: Desk, wish: CaseWish) -> WouldOpen:
-    office = desk.office
-    return would_open(office.ledger.store, office.remit_of(desk.staff.participant), wish.first, wish.last)
+    office, remit = desk.office, desk.office.remit_of(desk.staff.participant)
+    return would_open(office.ledger.store, office.ledger.keystore, remit, wish.first, wish.last)
 
 
 def _waiting(desk: Desk, number: str) -> OfficersOrder:

@@ -45,10 +45,10 @@ def both_officers(desk: Desk, known: OfficersOrder) -> tuple[str, str]:
     return first, second
 
 
-def put_on_record(desk: Desk, known: OfficersOrder, document: dict[str, Any]) -> None:
-    """Record the document of an order, and keep its entry with the order. Raises InvalidInput, Refused."""
-    [recorded] = record_soon(desk.office.ledger, RecordDocuments((document,)))
-    desk.office.store.papers.answer(known, state="done", index=recorded.index)
+def put_on_record(desk: Desk, known: OfficersOrder, *documents: dict[str, Any]) -> None:
+    """Record what an order says, all at once, and keep the last entry with the order. Raises InvalidInput, Refused."""
+    recorded = record_soon(desk.office.ledger, RecordDocuments(documents))
+    desk.office.store.papers.answer(known, state="done", index=recorded[-1].index)
 
 
 def withdraw_order(desk: Desk, known: OfficersOrder) -> None:

@@ -74,6 +74,8 @@ def earlier(desk: Customer, before: Annotated[int | None, Query(ge=1, le=2**53 -
         sheets=found,
         older=low or None,
         holder=desk.dealings.name_of(desk.person.holder),
+        opened={one.index: desk.office.disclosures.of_entry(one.index) for one in found},
+        name_of=desk.dealings.name_of,
     )
 
 

@@ -125,7 +125,7 @@ def a_document(place: Place) -> int:
 def test_only_a_withdrawal_that_was_told_to_the_recipient_and_not_answered_is_named(
     what: Callable[[Place], int], engine_url: str, tmp_path: Path
 ) -> None:
-    with supervised(tmp_path, engine_url) as place:
+    with supervised(engine_url, tmp_path) as place:
         node = place.node
         silent, answered, own, before = (node.grant(expires_at=0) for _ in range(4))
         node.revoke(before)
@@ -133,16 +133,16 @@ def test_only_a_withdrawal_that_was_told_to_the_recipient_and_not_answered_is_na
         node.revoke(silent)
         end = node.step("consent.terminate", answered, by="holder").index
         node.step("consent.revoke", own, signer=node.fintech)
-        node.record(node.fintech, "consent.acknowledge", consent_id=answered, basis=end)
+        node.fintech.record("consent.acknowledge", consent_id=answered, basis=end)
         node.clock.advance(seconds=3 * 86_400)
         assert alerts_of(place) == []
         at = what(place)
-        assert alerts_of(place) == [(at, "no-notice", node.fintech.participant)]
+        assert alerts_of(place) == [(at, "no-notice", node.fintech.id)]
         place.verify()
 
 
 def test_an_entry_that_was_erased_still_tells_that_three_days_have_passed(sqlite_url: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         node = place.node
         consent = node.grant(expires_at=0)
         other = node.grant(expires_at=0)
@@ -151,13 +151,13 @@ def test_an_entry_that_was_erased_still_tells_that_three_days_have_passed(sqlite
         node.clock.advance(seconds=3 * 86_400)
         at = node.access(other).index
         node.ledger.erase([consent_chain(other)], "gdpr-17", ("anna", "bert"))
-        assert alerts_of(place) == [(at, "no-notice", node.fintech.participant)]
+        assert alerts_of(place) == [(at, "no-notice", node.fintech.id)]
 
 
 def test_scoring_that_begins_or_goes_on_under_other_rules_knows_nothing_of_older_ends(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    with supervised(tmp_path, sqlite_url) as place:
+    with supervised(sqlite_url, tmp_path) as place:
         node = place.node
         first, second = node.grant(expires_at=0), node.grant(expires_at=0)
         place.approved("scoring.activated", scoring=2)
