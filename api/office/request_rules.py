@@ -126,12 +126,22 @@ def _count(rule: Rule, told: HeldAgainst, member: str) -> Says:
             wanted = count if stated == (period or "day") else _spread(count, period) if stated == "day" else None
             return lambda found: found == wanted
         case {"span": path, "per": per, "units": units}:
-            days, value = _unit(units, asked, per, member), number(asked, path, member)
-            fixed = rule["fixed"].get(typed(asked, rule["unless"], str, member))
-            wanted_days = min(_MOST_DAYS, max(1, math.floor(min(value, _MOST_DAYS) * days))) if days else 0
-            return lambda found: found == (wanted_days if fixed is None else fixed)
+            told_apart = at(asked, rule["unless"], member) is not None
+            fixed = rule["fixed"].get(typed(asked, rule["unless"], str, member)) if told_apart else None
+            if fixed is None:
+                fixed = _days(_unit(units, asked, per, member), number(asked, path, member), member)
+            return lambda found: found == fixed
         case other:
             raise AssertionError(other)
+
+
+def _days(unit: float, value: float, member: str) -> int:
+    """So many units of so many days each."""
+    if not unit:
+        return 0
+    if not math.isfinite(value * unit):
+        raise refused("so many days are not finite", member)
+    return min(_MOST_DAYS, max(1, math.floor(value * unit)))
 
 
 def _spread(count: int, period: str) -> int:

@@ -239,6 +239,12 @@ CHANGES: Final[list[Change]] = [
     ("a life of ages", INDIA, {f"{D}/DataLife/value": 1e300}, {"retention_days": 36_500}, []),
     ("a life without end", INDIA, {f"{D}/DataLife/unit": "INF"}, {"retention_days": 0}, []),
     ("only to be viewed", INDIA, {f"{D}/consentMode": "VIEW", f"{D}/DataLife/unit": "INF"}, {"retention_days": 1}, []),
+    ("a view without a life", INDIA, {f"{D}/consentMode": "VIEW", f"{D}/DataLife": LEFT_OUT}, {"retention_days": 1}, []),
+    ("no mode", INDIA, {f"{D}/consentMode": LEFT_OUT}, {}, []),
+    ("a life of no number", INDIA, {f"{D}/DataLife": {"unit": "MONTH"}}, {}, ["retention_days"]),
+    ("a life of no unit", INDIA, {f"{D}/DataLife": {"value": 1.5}}, {}, ["retention_days"]),
+    ("a rate of no number", INDIA, {f"{D}/Frequency": {"unit": "DAY"}}, {}, [OFTEN]),
+    ("days beyond counting", INDIA, {f"{D}/DataLife/value": 1.7e308}, {"retention_days": 36_500}, ["retention_days"]),
     (
         "no purpose in words",
         INDIA,
