@@ -12,7 +12,8 @@ import migrations
 from api.checking import examine
 from api.cli.saying import DEFECT, UNCHECKED, fail, mention, result, say
 from api.cli.shared import State, node_of, progress_bar, reader_of, settings_from, told_in_a_sentence
-from api.node.building import KeyPlaces, initialise, make_all_keys, make_event_key, opened, restrict
+from api.node.building import opened
+from api.node.founding import KeyPlaces, initialise, make_all_keys, make_event_key, restrict
 from api.node.logs import configure_logging
 from api.node.signing_place import sign_here
 from ledger.clock import SystemClock

@@ -20,7 +20,8 @@ from api.demo.recipient import Recipient, recipient_app
 from api.demo.servers import address_of, loopback_socket, serving
 from api.demo.signing import agent_routes
 from api.demo.templates import Template
-from api.node.building import at_another_time, initialise
+from api.node.building import at_another_time
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.documents import key_added, registration
 from ledger.notes.keys import VerifierKey

@@ -18,7 +18,8 @@ from api.demo import audit
 from api.demo.servers import command, free_port, ledger_process, wait_until_ready
 from api.demo.stage import Stage
 from api.demo.table import ClosingTable
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from api.sets.addresses import write_address
 from ledger.canonical import b64u

@@ -18,7 +18,8 @@ import migrations
 from api.client import Directory, LedgerClient, LocalSigner, Trust, make_terms
 from api.demo.bank import bank_app
 from api.http.wire import App, Receive, Scope, Send
-from api.node.building import build_node, initialise
+from api.node.building import build_node
+from api.node.founding import initialise
 from api.node.node import Node
 from api.node.settings import Settings
 from api.node.web_settings import WebSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.node.building import initialise
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.clock import Clock
 from tests.databases import migrated

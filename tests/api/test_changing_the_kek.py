@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from api.node.slots import claim_slot
 from ledger.assembly import key_store_of

@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from api.node.building import initialise, opened, short_lived
+from api.node.building import opened, short_lived
+from api.node.founding import initialise
 from api.node.log_keys import begin_overlap, end_overlap, put_in_place
 from api.node.node import Node
 from api.node.settings import Settings

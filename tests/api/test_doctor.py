@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli.main import app
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from tests.world import World
 

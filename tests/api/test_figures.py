@@ -20,7 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.http.telemetry import NO_TELEMETRY
-from api.node.building import initialise
+from api.node.founding import initialise
 from api.node.settings import Settings
 from api.server.figures import FiguresDoor, figures_path, neighbours
 from tests.api.service import running_service

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.node.building import initialise
+from api.node.founding import initialise
 from api.node.settings import Settings
 from tests.api.fleet import await_until, fleet, is_ready
 from tests.ports import free_port

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from api.node.building import make_client_keys
+from api.node.founding import make_client_keys
 from api.node.models import ModelFolder
 from api.node.scoring import AlertRaiser
 from api.node.settings import Settings

@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.canonical import b64
 from ledger.merkle.hashing import leaf_hash

@@ -12,7 +12,7 @@ import pytest
 import ledger.app
 import ledger.sequencer.figures
 import ledger.sequencer.loop
-from api.node.building import initialise
+from api.node.founding import initialise
 from api.node.settings import Settings
 from api.server.serving import serve
 from ledger.engines import sqlite

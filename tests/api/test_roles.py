@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.engines import postgres
 from ledger.errors import InvalidInput

@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from api.node.slots import SERVING, serving_from, slots_in_use
 from ledger.vault.kek import read_kek

@@ -10,7 +10,8 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from api.cli.main import app
-from api.node.building import initialise, opened, short_lived
+from api.node.building import opened, short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.documents import registration
 from ledger.errors import Rollback, SequencerStopped

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import migrations
 import migrations.shape
 from api.cli.main import app
-from api.node.building import initialise
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.errors import InvalidInput
 from tests.faults.commands import COMMANDS, Place, Run

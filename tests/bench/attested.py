@@ -25,7 +25,7 @@ import psutil
 
 from api.cli.folder import ParticipantFolder
 from api.client import LocalSigner
-from api.node.building import initialise
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.documents import key_added, registration
 from tests.bench.places import ORIGIN, ROOT, Place, serving, site

@@ -26,7 +26,8 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from api.checking import examine
-from api.node.building import initialise, opened
+from api.node.building import opened
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.app import Ledger
 from ledger.bundle import DirectoryTarget, Disclose, export_bundle

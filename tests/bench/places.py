@@ -22,7 +22,8 @@ from typing import Any, Final
 import psutil
 from psycopg import sql
 
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.app import Ledger
 from tests.bench.statements import Crowd

@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 from api.cli.main import app
 from api.client import LocalSigner, ReceiptRefused
 from api.client.succession import KeySuccession, successors
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.log_keys import begin_overlap, declare_compromised, end_overlap
 from api.node.settings import Settings
 from ledger.canonical import unb64u

@@ -14,7 +14,7 @@ from moto.core.responses import ActionAuthenticatorMixin
 from moto.server import ThreadedMotoServer
 
 from api.client.aws_kms import MOST_SIGNED
-from api.node.building import KeyPlaces, initialise
+from api.node.founding import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import HeldAlgorithm, jwk_of
 from ledger.custody.log_key import make_log_key, read_signer

@@ -10,7 +10,7 @@ import pytest
 from api.client import google_kms
 from api.client.crc32c import crc32c
 from api.client.google_kms import MOST_SIGNED
-from api.node.building import KeyPlaces, initialise
+from api.node.founding import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import HeldAlgorithm, jwk_of
 from ledger.custody.log_key import make_log_key, read_signer

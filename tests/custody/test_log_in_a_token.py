@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from api.cli.main import app
 from api.client.signing import load_signer, sign_statement
-from api.node.building import KeyPlaces, initialise, opened, short_lived
+from api.node.building import opened, short_lived
+from api.node.founding import KeyPlaces, initialise
 from api.node.node import Node
 from api.node.settings import Settings
 from ledger.canonical import encode

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.node.building import KeyPlaces, initialise
+from api.node.founding import KeyPlaces, initialise
 from api.node.settings import Settings
 from tests.api.fleet import await_until, fleet, is_ready
 from tests.custody.softhsm import PIN, SoftToken

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.node.building import KeyPlaces, initialise
+from api.node.founding import KeyPlaces, initialise
 from api.node.settings import Settings
 from ledger.custody.held import jwk_of
 from ledger.custody.log_key import make_log_key, read_signer

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from api.cli.main import app as command_line
 from api.events.tokens import EVENT_PREFIX, UK_REVOKED, VERIFICATION
-from api.node.building import build_node, initialise
+from api.node.building import build_node
+from api.node.founding import initialise
 from api.node.settings import Settings
 from tests.api.service import Service, TokenClient, running_service
 from tests.conformance import files

@@ -22,7 +22,8 @@ import httpx2
 import msgspec
 import pytest
 
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.canonical import unb64u
 from tests.conformance import ROOT

@@ -24,7 +24,8 @@ import msgspec
 import psutil
 import pytest
 
-from api.node.building import initialise, opened, short_lived
+from api.node.building import opened, short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.canonical import unb64u
 from ledger.receipts import check_receipt

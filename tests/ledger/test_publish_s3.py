@@ -24,7 +24,8 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.client import LedgerClient, LocalSigner, Trust
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.custody.log_key import read_signer
 from tests.conformance import ROOT

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.client import ClientError, LedgerClient
-from api.node.building import build_node, initialise
+from api.node.building import build_node
+from api.node.founding import initialise
 from api.node.settings import Settings
 from ledger.errors import InvalidInput
 from tests.client.service import Service as RealService

@@ -11,7 +11,8 @@ from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from api.cli.main import app as command_line
-from api.node.building import initialise, short_lived
+from api.node.building import short_lived
+from api.node.founding import initialise
 from api.node.node import Events
 from api.node.settings import Settings
 from api.office.configuration import read_gateway_file

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import httpx2
 
-from api.node.building import build_node, initialise
+from api.node.building import build_node
+from api.node.founding import initialise
 from api.node.settings import Settings
 from api.server.app import create_app
 from api.witness.running import make_witness, open_witness

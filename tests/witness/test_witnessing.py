@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.node.building import build_node, initialise
+from api.node.building import build_node
 from api.node.bundling import read_policy
+from api.node.founding import initialise
 from api.node.node import Node
 from api.node.settings import Settings
 from api.server.app import create_app
