@@ -14,8 +14,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.web.agent import DecisionWish
 from api.web.console.doors import AlertDesk, AlertReader, AlertReadersForm, Place, alert_desk_of
-from api.web.desk import MOST_WORDS, WORDS
 from api.web.feedback import new_key, text_hash
+from api.web.forms import MOST_WORDS, WORDS
 from api.web.live import Stream, is_still_in
 from api.web.plain import plain
 from api.web.waiting import record_soon

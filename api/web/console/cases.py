@@ -18,7 +18,8 @@ from api.web.console.officers import asked, both_officers, put_on_record, waitin
 from api.web.console.scoping import choices, members_of, typed
 from api.web.console.supervision import namer
 from api.web.declaring import can_declare
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from api.web.papers import OfficersOrder
 from ledger.canonical import unb64u
 from ledger.documents import Disclosure, document_of

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from api.web.console.doors import Partner, PartnerDesk, PartnersForm, Place, partner_of
 from api.web.console.keeping import KnownDelegation, delegations_at
-from api.web.desk import Sent
+from api.web.forms import Sent
 from api.web.waiting import record_soon
 from ledger.consent.actors import REDUCES_SHARING
 from ledger.consent.state import Status

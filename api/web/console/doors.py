@@ -13,7 +13,8 @@ from pydantic import Field
 from api.web.agent import HolderAgent
 from api.web.alert_work import AlertNote, AlertWork
 from api.web.console.premises import Premises
-from api.web.desk import Anyone, AnyonesForm, Desk, Sent
+from api.web.desk import Anyone, Desk
+from api.web.forms import AnyonesForm, Sent
 from api.web.staff import Staff, StaffRole
 from ledger.errors import NotFound
 from ledger.participants import Participant

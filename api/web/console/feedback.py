@@ -12,8 +12,8 @@ from fastapi.responses import Response
 from msgspec import structs
 
 from api.web.console.doors import Partner, PartnerDesk, PartnersForm, Regulator, partner_of
-from api.web.desk import MOST_WORDS, WORDS, Sent
 from api.web.feedback import KINDS, STATES, Feedback, State, found_among
+from api.web.forms import MOST_WORDS, WORDS, Sent
 from api.web.heeding import CHANGED, answer, is_recorded_here, settled
 from api.web.plain import cell, plain
 from ledger.errors import IllegalTransition, NotFound, NotPermitted

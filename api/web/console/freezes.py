@@ -17,7 +17,8 @@ from api.web.console.scoping import Preview, choices, members_of, preview, scope
 from api.web.console.standing import freezes_at
 from api.web.console.supervision import namer
 from api.web.declaring import can_declare, declare
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from api.web.inbox import new_number
 from api.web.papers import OfficersOrder
 from ledger.documents import document_of

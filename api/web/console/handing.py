@@ -17,7 +17,8 @@ from api.web.console.cases import own_case, page_of_bundles, page_of_case
 from api.web.console.doors import Place, Regulator, RegulatorsForm
 from api.web.console.scoping import members_of, scope_of
 from api.web.declaring import declare
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from api.web.inbox import new_number
 from ledger.entries.fields import Code
 from ledger.errors import BadStatement, InvalidInput, NotFound, NotPermitted, Refused

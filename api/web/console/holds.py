@@ -10,7 +10,8 @@ from fastapi.responses import Response
 from api.web.console.doors import Operator, OperatorsForm
 from api.web.console.erasures import officer
 from api.web.console.officers import asked, both_officers, put_on_record, waiting_order, withdraw_order
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from api.web.inbox import new_number
 from api.web.papers import OfficersOrder
 from ledger.canonical import b64u

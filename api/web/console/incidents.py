@@ -16,7 +16,8 @@ from api.web.console.scoping import Preview, choices, members_of, preview, scope
 from api.web.console.standing import OpenedIncident, incidents_at
 from api.web.console.supervision import in_words, namer
 from api.web.declaring import can_declare, declare
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from api.web.inbox import new_number
 from api.web.papers import WORDS
 from ledger.entries.evidence import decode_evidence

@@ -16,7 +16,8 @@ from api.web.console.erasures import officer
 from api.web.console.officers import asked, both_officers, put_on_record, waiting_order, withdraw_order
 from api.web.console.scoping import LOOK_BACK_DAYS, LOOK_SECONDS, Preview, choices, typed
 from api.web.console.supervision import namer
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from api.web.papers import OfficersOrder
 from ledger.entries.scope import Bounds, Scope
 from ledger.errors import Conflict, InvalidInput, LedgerError, NotFound, Refused

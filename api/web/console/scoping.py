@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from api.web.desk import Desk, Sent
+from api.web.desk import Desk
+from api.web.forms import Sent
 from ledger.entries.scope import Scope
 from ledger.errors import InvalidInput
 from ledger.queries.figures import FigureQueries, ScopeReach

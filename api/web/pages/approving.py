@@ -14,7 +14,8 @@ from msgspec import structs
 
 from api.web.agent import Account, Authorisation
 from api.web.customer import Connection
-from api.web.desk import Customer, CustomersForm, Desk, in_order
+from api.web.desk import Customer, Desk, in_order
+from api.web.forms import CustomersForm
 from api.web.mandated import data_of
 from api.web.pages.authorizing import binding_of, goes_back_to, handed_back
 from api.web.pages.erasing import withdraw_erasure

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
+from api.web.forms import CustomersForm
 from api.web.inbox import ErasureWish, new_number
 from ledger.canonical import b64u
 from ledger.errors import IllegalTransition, NotPermitted

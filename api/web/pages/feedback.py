@@ -8,8 +8,9 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
 from api.web.feedback import Feedback, text_hash
+from api.web.forms import MOST_WORDS, WORDS, CustomersForm
 from api.web.heeding import give, settled
 from ledger.errors import NotFound
 

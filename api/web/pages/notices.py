@@ -7,7 +7,8 @@ from typing import get_args
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
+from api.web.forms import CustomersForm
 from api.web.subscriptions import KINDS, Channel, Kind, Subscription
 
 router = APIRouter(include_in_schema=False, prefix="/my")

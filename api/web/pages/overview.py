@@ -10,7 +10,8 @@ from fastapi.responses import Response
 from api.web.advice import Advice, Looked, advise
 from api.web.cards import MOST_LOOKED, AppGroup, Card, grouped, look, newest_of, week_of
 from api.web.customer import PAGE, Connection, Dealings, Tab
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
+from api.web.forms import CustomersForm
 from api.web.readings import Readings
 from ledger.consent.state import Status
 from ledger.errors import NotFound

@@ -13,7 +13,8 @@ from fastapi.responses import Response
 
 from api.web.agent import HolderStatement, Withdrawal
 from api.web.customer import Connection
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
+from api.web.forms import CustomersForm
 from ledger.consent.state import Status
 from ledger.errors import NotFound
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.web.desk import MOST_WORDS, WORDS, Customer, CustomersForm, in_order
+from api.web.desk import Customer, in_order
+from api.web.forms import MOST_WORDS, WORDS, CustomersForm
 from api.web.heeding import give
 from api.web.people import KeptWords
 from api.web.qr import MOST, qr_path

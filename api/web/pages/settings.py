@@ -10,8 +10,9 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
 from api.web.exports import as_csv, as_json
+from api.web.forms import CustomersForm
 from api.web.store import MAX_PASSKEYS, Passkey
 from api.web.words import ZONES
 from ledger.canonical import b64u, unb64u

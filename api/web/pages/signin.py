@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from msgspec import structs
 
 from api.web import together
-from api.web.desk import Anyone, AnyonesForm, Customer, Desk, SignInNeeded
+from api.web.desk import Anyone, Customer, Desk, SignInNeeded
+from api.web.forms import AnyonesForm
 from api.web.oidc import SignInFailed
 from api.web.passkeys import PasskeyRefused
 from api.web.people import LoginAttempt, Person, SignInSca

@@ -12,7 +12,8 @@ from api.office.rights import OBJECTING
 from api.web.actors import Actor
 from api.web.agent import Step
 from api.web.customer import STEPS, Connection
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
+from api.web.forms import CustomersForm
 from api.web.happened import Event
 from api.web.pages.feedback import REASONS
 from api.web.people import Paused

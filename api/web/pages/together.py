@@ -9,7 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 from msgspec import structs
 
 from api.web.cookies import keep_together
-from api.web.desk import Customer, CustomersForm, Desk
+from api.web.desk import Customer, Desk
+from api.web.forms import CustomersForm
 from api.web.people import ABSOLUTE_MS, new_token
 from api.web.security import local_path
 from api.web.ties import MOST
