@@ -21,10 +21,13 @@ from ledger.errors import BodiesAway, Conflict, Corrupt, InvalidInput, Unavailab
 from ledger.publish.place import CHECKPOINT, KEYS, NEWEST
 
 if TYPE_CHECKING:  # a name for type checkers only
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig
 
 PATIENCE: Final[RetryConfig] = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
 """Of one request; whoever publishes may try again as a whole."""
+HASTE: Final[RetryConfig] = {"max_retries": 1, "retry_timeout": timedelta(seconds=5)}
+HASTY: Final[ClientConfig] = {"connect_timeout": timedelta(seconds=2), "timeout": timedelta(seconds=5)}
+"""Of a question that somebody waits for: she is told within ten seconds that there is no answer."""
 FOR_EVER: Final = {"Content-Type": "application/octet-stream", "Cache-Control": "max-age=31536000, immutable"}
 TEXT: Final = "text/plain; charset=utf-8"
 KINDS: Final = {CHECKPOINT: TEXT, NEWEST: TEXT, KEYS: "application/json"}
@@ -104,9 +107,12 @@ class PublicBucket:
             obstore.delete(self._store, list(paths))
 
 
-def open_bucket(address: str) -> PublicBucket:
-    """The bucket at an address; credentials come from the environment. Raises InvalidInput."""
+def open_bucket(address: str, *, hasty: bool = False) -> PublicBucket:
+    """The bucket at an address; credentials come from the environment. `hasty`: somebody waits for each answer. Raises
+    InvalidInput."""
     try:
+        if hasty:
+            return PublicBucket(from_url(address, retry_config=HASTE, client_options=HASTY))
         return PublicBucket(from_url(address, retry_config=PATIENCE))
     except (BaseError, ValueError) as error:
         raise InvalidInput(f"{address} is not an object store that can be published to: {error}") from None

@@ -49,15 +49,15 @@ class _Reading:
 
 class _Fetching:
     def __init__(self, where: str) -> None:
-        self._bucket = cache(lambda: _bucket(where))
+        self._bucket = cache(lambda: _bucket(where, hasty=True))
 
     def __call__(self, path: str) -> bytes | None:
         return self._bucket().fetch(path)
 
 
-def _bucket(where: str) -> PublicBucket:
+def _bucket(where: str, *, hasty: bool = False) -> PublicBucket:
     try:
         from ledger.publish.bucket import open_bucket  # noqa: PLC0415 - its library is an extra
     except ImportError:
         raise InvalidInput("an object store needs the extra: pip install consent-ledger[s3]") from None
-    return open_bucket(where)
+    return open_bucket(where, hasty=hasty)

@@ -113,7 +113,7 @@ def _move(store: LogStore, place: VolumePlace, fetch: Fetch, bodies: list[Sealed
         raise BodiesAway(f"{path_of(digest)} does not read as it was written: nothing was moved", lost=True)
     swaps = [{"at": one.at, "old": one.sealed, "new": mark_of(digest)} for one in bodies]
     with store.batch() as transaction:
-        transaction.head()  # one command at a time; writers wait for milliseconds
+        transaction.head()  # one command at a time; writers wait meanwhile
         known = body_volumes.c.digest == digest
         if not transaction.connection.execute(select(body_volumes).where(known)).all():
             row = {"digest": digest, "first": bodies[0].at, "last": bodies[-1].at, "bodies": len(bodies)}

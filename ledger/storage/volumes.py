@@ -10,6 +10,7 @@ data keys of its chains, bound to the index, and committed to by the leaf, as it
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
@@ -24,6 +25,9 @@ _HEADER: Final = b"consent-ledger/bodies/1\n"
 _KEPT: Final = 8
 """Volumes in memory: whoever reads in the order of the log, or one customer's months, asks for few at a time."""
 _PLACE_SIZE: Final = 12
+REST_SECONDS: Final = 5.0
+"""A place that gave no answer is not asked again for so long: else whoever reads old entries would wait in a row, each in a
+thread of the node, and nobody else would be answered."""
 
 Fetch = Callable[[str], bytes | None]
 """Takes a path; the file's bytes, or None when there is no such file. Raises Unavailable when the place does not answer."""
@@ -75,9 +79,12 @@ def read_volume(content: bytes) -> dict[int, bytes]:
 class Volumes:
     """Reads bodies out of volumes. Thread-safe: two threads may fetch the same one, and either is right."""
 
-    def __init__(self, fetch: Fetch | None) -> None:
-        """`fetch`: reads at the place of the volumes; None where no setting names one."""
+    def __init__(self, fetch: Fetch | None, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`fetch`: reads at the place of the volumes; None where no setting names one. `now`: seconds."""
         self._fetch = fetch
+        self._now = now
+        self._away: tuple[float, str] | None = None
+        """Until when the place is not asked, and why. Written by whoever asked last; any of them is right."""
         self._kept: Kept[bytes, dict[int, bytes]] = Kept(_KEPT)
 
     def body(self, index: int, stored: bytes) -> bytes:
@@ -103,7 +110,16 @@ class Volumes:
         where = f"the body of entry {index} was moved to {path_of(digest)}"
         if self._fetch is None:
             raise BodiesAway(f"{where}, and no setting says where that is: set CONSENT_LEDGER_BODIES_AT", lost=False)
-        content = self._fetch(path_of(digest))
+        away = self._away
+        if away is not None and self._now() < away[0]:
+            raise BodiesAway(f"{where}: {away[1]}", lost=False)
+        try:
+            content = self._fetch(path_of(digest))
+        except BodiesAway as error:
+            if not error.lost:
+                self._away = (self._now() + REST_SECONDS, error.detail)
+            raise BodiesAway(f"{where}: {error.detail}", lost=error.lost) from error
+        self._away = None
         if content is None:
             raise BodiesAway(f"{where}, and there is no such file: bring it back from a copy of that place", lost=True)
         if hashlib.sha256(content).digest() != digest:

@@ -25,6 +25,7 @@ from ledger.storage.moving import MovedBodies, move_bodies, moved_bodies, return
 from ledger.storage.tables import entries
 from ledger.storage.volumes import (
     MARK_SIZE,
+    REST_SECONDS,
     SealedBody,
     Volumes,
     mark_of,
@@ -113,6 +114,7 @@ def grown(url: str, tmp_path: Path) -> Iterator[Tiered]:
         node.ledger.submit_and_wait(node.batch(*(item(ended) for _ in range(ACCESSES))))
         node.revoke(ended)
         accesses = [node.access(consent).index for _ in range(ACCESSES)]
+        node.restart()  # whoever stops leaves word of what is confirmed: the last access moves like the others
         yield Tiered(node, folder, consent, ended, accesses)
 
 
@@ -274,3 +276,32 @@ def test_a_body_is_never_taken_for_a_mark() -> None:
     assert path_of(digest) == f"bodies/{digest.hex()[:2]}/{digest.hex()}"
     with pytest.raises(BodiesAway, match="CONSENT_LEDGER_BODIES_AT"):
         Volumes(None).body(5, mark_of(digest))
+
+
+def test_a_place_that_gives_no_answer_is_not_asked_by_everybody_in_a_row() -> None:
+    """Each question would hold a thread of the node until its patience ends."""
+    content = write_volume([SealedBody(5, b"sealed")])
+    digest = hashlib.sha256(content).digest()
+    asked: list[str] = []
+    seconds, answers = [100.0], [False]
+
+    def fetch(path: str) -> bytes:
+        asked.append(path)
+        if not answers[0]:
+            raise BodiesAway("no answer", lost=False)
+        return content
+
+    volumes = Volumes(fetch, now=lambda: seconds[0])
+    for _ in range(3):
+        with pytest.raises(BodiesAway, match="entry 5 was moved to .*: no answer"):
+            volumes.body(5, mark_of(digest))
+    assert len(asked) == 1
+    seconds[0] += REST_SECONDS
+    with pytest.raises(BodiesAway):
+        volumes.body(5, mark_of(digest))
+    assert len(asked) == 2
+    answers[0] = True
+    seconds[0] += REST_SECONDS
+    assert volumes.body(5, mark_of(digest)) == b"sealed"
+    assert volumes.body(5, mark_of(digest)) == b"sealed"
+    assert len(asked) == 3, "a volume stays in memory"
