@@ -29,6 +29,7 @@ from ledger.planning.commands import Recorded
 Own = TypeVar("Own", ConsentRequest, ConsentAmend, ConsentStep)
 AGAIN: Final = "again:"
 """Before the id of the consent that took the place of a revoked one, in the name of a note of the revoked one."""
+NOT_FROM_HERE: Final = "this cannot be shared again from here: begin in the recipient's own application"
 BY_ITSELF: Final = "system"
 """The author of a change that nobody made: the consent had expired."""
 
@@ -173,7 +174,17 @@ class Office:
         return self.standing(recipient, holder, consent_id)
 
     def may_ask_again(self, consent: Consent) -> bool:
-        """Whether its customer revoked it, its time is not over, and its recipient lets the gateway ask again in its name."""
+        """Whether its customer revoked it, its time is not over, its recipient lets the gateway ask again in its name, and its
+        request would ask for the same today."""
+        if not self._lets_ask_again(consent):
+            return False
+        try:
+            self._require_still_asked(consent)
+        except IllegalTransition:
+            return False
+        return True
+
+    def _lets_ask_again(self, consent: Consent) -> bool:
         terms = consent.terms
         registry = self._ledger.registry
         return (
@@ -188,24 +199,33 @@ class Office:
 
         Raises IllegalTransition unless `may_ask_again`, NotFound when it was erased, and what `request` raises.
         """
-        if not self.may_ask_again(consent):
-            raise IllegalTransition("this cannot be shared again from here: begin in the recipient's own application")
+        if not self._lets_ask_again(consent):
+            raise IllegalTransition(NOT_FROM_HERE)
         terms = consent.terms
         for name in self.notes.names(consent.consent_id, AGAIN):
             with suppress(NotFound):  # noted, and never recorded: the process died in between
                 known = self.standing(terms.recipient, terms.holder, name.removeprefix(AGAIN))
                 if known.status in LIVE:
                     return known
-        again, digest = str(uuid.uuid4()), terms.details_hash
-        facts = self.notes.read(consent.consent_id, facts_name(digest)) if isinstance(digest, str) else None
-        if facts is not None:
-            _require_still_asked(terms, facts, self.now // 1000)
+        again, facts = str(uuid.uuid4()), self._require_still_asked(consent)
         self.notes.add(consent.consent_id, AGAIN + again, b"")
         text = self.gateway.make("consent.request", terms.recipient, consent_id=again, terms=terms).text
         if facts is not None:
             return self._with_facts(terms.recipient, terms.holder, again, text, facts)
         self._ledger.record(text)
         return self.standing(terms.recipient, terms.holder, again)
+
+    def _require_still_asked(self, consent: Consent) -> bytes | None:
+        """The request's text, if it came in one. Raises IllegalTransition where it, made now, would ask for other terms: so
+        many days of history before it, say, or a change that came later."""
+        digest = consent.terms.details_hash
+        facts = self.notes.read(consent.consent_id, facts_name(digest)) if isinstance(digest, str) else None
+        if facts is not None:
+            try:
+                require_translation(consent.terms, facts, self.now // 1000)
+            except InvalidInput:
+                raise IllegalTransition(NOT_FROM_HERE) from None
+        return facts
 
     def supersede(self, consent: Consent, by_consent: str, *, by: str, reason: str) -> None:
         """End a consent because another one took its place; signed for the holder. Raises what the rules say."""
@@ -306,16 +326,6 @@ def _change_of(entry: Recorded) -> Change:
 def _author(act: str) -> str:
     """The author of an act that does not name one."""
     return "customer" if act in ("consent.authorise", "consent.reauthenticate") else "recipient"
-
-
-def _require_still_asked(terms: Terms, facts: bytes, now: int) -> None:
-    """Raises IllegalTransition where a request, made now, would ask for less: so many days of history before it, say."""
-    try:
-        require_translation(terms, facts, now)
-    except InvalidInput:
-        raise IllegalTransition(
-            "this cannot be shared again from here: begin in the recipient's own application"
-        ) from None
 
 
 def _require_consent(named: str, wanted: str) -> None:

@@ -239,6 +239,7 @@ def test_more_than_a_request_asks_for_today_is_not_shared_again_from_here(once: 
     assert office is not None
     later = Office(ledger, office.gateway, office.notes, HandClock(office.now + 3_600_000))
     consent, before = ledger.records.consent("bank-a", given.consent_id), ledger.registry.size
+    assert (office.may_ask_again(consent), later.may_ask_again(consent)) == (True, False), "no button that would fail"
     with pytest.raises(IllegalTransition, match="recipient's own application"):
         later.ask_again(consent)
     assert ledger.registry.size == before
