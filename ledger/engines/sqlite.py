@@ -195,7 +195,10 @@ def pages_engine(url: str) -> Engine:
 
 
 def _set_pragma(pragma: str, connection: Any, _: object) -> None:
-    connection.execute(f"PRAGMA {pragma}").close()
+    try:
+        connection.execute(f"PRAGMA {pragma}").close()
+    except UnicodeDecodeError as error:  # the driver reads SQLite's own message, which quotes the damaged schema
+        raise sqlite3.DatabaseError("malformed database schema: its text is not UTF-8") from error
 
 
 def _begin_durably(connection: Connection) -> None:
