@@ -12,7 +12,7 @@ from tests.ledger.supervised import supervised
 
 def test_reading_is_counted_until_every_access_was_read(tmp_path: Path, sqlite_url: str) -> None:
     clock = SystemClock()
-    with supervised(tmp_path, sqlite_url, clock=clock) as place:  # type: ignore[arg-type]  # the machine's own
+    with supervised(sqlite_url, tmp_path, clock=clock) as place:  # type: ignore[arg-type]  # the machine's own
         place.approved("scoring.activated", scoring=SCORING)
         consents = [place.node.grant(frequency_per_day=0) for _ in range(BATCH)]
         reading = Reading(place.node.ledger)

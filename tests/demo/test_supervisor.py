@@ -119,6 +119,7 @@ def test_a_supervisor_reads_her_answers_and_takes_the_proof_home(
     assert entry in page.locator("main .notice.good").inner_text()
     page.goto(f"{demo.url}/console/supervision")
     incident.locator("a").first.click()
+    page.wait_for_url("**/console/incidents/*")
     assert page.locator(".clocks .chip.wait").count() == 3
 
     # Home with the proof, and the independent program says so there.

@@ -9,7 +9,9 @@ import re
 
 import pytest
 
+from api.web.console.finding import hash_of
 from api.web.console.records import ABOUT
+from api.web.plain import cell
 from ledger.canonical import b64u
 from ledger.entries.leaf import consent_chain
 from ledger.queries.overview import OverviewQueries
@@ -68,6 +70,14 @@ def test_a_hash_leads_to_its_document_as_a_leaf_or_within_it(consoles: Consoles)
         assert shown(consoles, f"q={query}") == [erasure["entry"]]
     assert {row["type"] for row in rows(consoles, "q=rival-client")} == {"key.added", "key.revoked"}
     assert rows(consoles, f"q={b64u(bytes(32))}") == []
+
+
+def test_a_hash_is_found_as_a_file_spells_it() -> None:
+    """No spreadsheet may take what begins with a hyphen for a formula: it stands behind an apostrophe there."""
+    digest = bytes([0xFB]) + bytes(31)
+    assert cell(b64u(digest)).startswith("'-")
+    for text in (digest.hex(), b64u(digest), cell(b64u(digest))):
+        assert hash_of(text) == digest
 
 
 def test_days_bound_the_records(consoles: Consoles) -> None:

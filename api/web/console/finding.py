@@ -70,7 +70,9 @@ def _index_of(watcher: WatchDesk, wanted: str) -> int | None:
 
 
 def hash_of(text: str) -> bytes | None:
-    """32 bytes in hexadecimal or in either Base64."""
+    """32 bytes in hexadecimal or in either Base64; copied out of one of our files, where one that begins with a hyphen stands
+    behind an apostrophe, too."""
+    text = text.removeprefix("'")
     if _HEX.fullmatch(text):
         return bytes.fromhex(text)
     try:
