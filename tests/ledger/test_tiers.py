@@ -293,7 +293,7 @@ def test_a_place_that_gives_no_answer_is_not_asked_by_everybody_in_a_row() -> No
 
     volumes = Volumes(fetch, now=lambda: seconds[0])
     for _ in range(3):
-        with pytest.raises(BodiesAway, match="entry 5 was moved to .*: no answer"):
+        with pytest.raises(BodiesAway, match=r"entry 5 was moved to .*: no answer"):
             volumes.body(5, mark_of(digest))
     assert len(asked) == 1
     seconds[0] += REST_SECONDS
