@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.bench.figures import Figure
@@ -66,7 +67,7 @@ def markdown(figures: Sequence[Figure], machine: Mapping[str, str], *, remarks: 
         chosen = [figure for figure in figures if figure.section == section]
         if chosen:
             lines += [f"## {title}", "", EXPLAINED[section], "", *_table(chosen, section), ""]
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, 120) if "\n" in line else line for line in lines)
 
 
 def _references(figures: Sequence[Figure]) -> list[str]:
