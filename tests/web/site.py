@@ -340,7 +340,7 @@ def open_site(
             Grants(world.ledger.records.consent, lambda: world.ledger.registry).is_active,
             registrations := Registrations(f"sqlite:///{folder / 'ledger.sqlite'}", signer, settings.base_url),
         )
-        begun = Begun(notes := Notes(settings.database_url, world.ledger.keystore))
+        begun = Begun(notes := Notes(database or settings.database_url, world.ledger.keystore))
         handover = Handover(flow, lambda _holder: "", begun.way_back, Backchannels(notes).binding)
         desk = _office(world, settings, bank, app, notes, clock) if asks_again else None
         rights = Rights(Objections(notes, clock), desk)
